@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+#include "engine/client/client_core.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <array>
+
+#include "engine/net/resolver.hpp"
+
+namespace sluice::detail {
+namespace {
+
+// A body whose size was announced gets its memory at once, up to this: an announcement alone must not cost much.
+constexpr std::uint64_t kTrustedAnnouncementBytes = 1024 * 1024;
+
+Duration stated(Duration request, Duration client) {
+  if (request != kDefaultTimeout) return request;
+  return client != kDefaultTimeout ? client : std::chrono::seconds(5);
+}
+
+/// HTTPX's rule: POST, PUT and PATCH state their length even when the body is empty.
+bool always_states_length(const Method& method) {
+  return method == Method::Post || method == Method::Put || method == Method::Patch;
+}
+
+void state_length(Request& request) {
+  std::size_t size = request.body().size();
+  if (size == 0 && !always_states_length(request.method())) return;
+  if (request.headers().contains("content-length") || request.headers().contains("transfer-encoding")) return;
+  std::array<char, 20> digits;
+  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size).ptr;
+  request.headers().add("Content-Length", {digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+/// A request made by hand may lack Host; HTTP/1.1 demands it, first by custom (RFC 9110, 7.2).
+void state_host(Request& request) {
+  if (request.headers().contains("host")) return;
+  Headers with_host;
+  with_host.reserve(request.headers().size() + 1, 256);
+  with_host.add("Host", request.url().netloc());
+  for (Headers::Field field : request.headers()) with_host.add(field.name, field.value);
+  request.headers() = std::move(with_host);
+}
+
+Error body_too_large(const Request& request, std::uint64_t limit) {
+  Error::Facts facts(ErrorKind::limit_exceeded, Phase::body,
+                     "the body is larger than max_buffered_body_bytes, " + std::to_string(limit));
+  facts.request = http::describe(request);
+  return Error(std::move(facts));
+}
+
+wire::ReaderLimits reader_limits(const ReceiveLimits& limits) {
+  wire::ReaderLimits result;
+  result.max_head_bytes = limits.max_head_bytes;
+  result.max_header_count = limits.max_header_count;
+  result.max_informational_responses = limits.max_informational_responses;
+  return result;
+}
+
+}  // namespace
+
+ClientCore::ClientCore(ring::Loop& loop, const ClientOptions& options)
+    : options_(options),
+      pool_(std::make_shared<http::Pool>(loop, options.limits_, reader_limits(options.receive_limits_))),
+      connector_(loop, std::make_unique<net::HostsFileResolver>(), options.unix_socket_) {}
+
+// ---- what a request means
+
+Request ClientCore::build(Method method, std::string_view url) const {
+  Result<Url> parsed = Url::parse(url);
+  if (parsed && !parsed->is_absolute()) parsed = absolute(*parsed);
+  Request request(method, parsed ? *std::move(parsed) : Url());
+  if (!parsed) {
+    request.defect_ = parsed.error();
+    return request;
+  }
+  Headers& headers = request.headers();
+  headers.reserve(options_.headers_.size() + 2, 256);
+  if (!options_.headers_.contains("host")) headers.add("Host", request.url().netloc());
+  for (Headers::Field field : options_.headers_) headers.add(field.name, field.value);
+  return request;
+}
+
+/// HTTPX's rule: a relative URL is appended to the path of the base URL, whatever it begins with.
+Result<Url> ClientCore::absolute(const Url& url) const {
+  if (url.is_absolute()) return url;
+  const Url& base = options_.base_url_;
+  if (!base.is_absolute() || !url.scheme().empty() || !url.raw_host().empty())
+    return Error(ErrorKind::unsupported_protocol, Phase::setup,
+                 "the URL lacks 'http://' or a host: '" + std::string(url.str()) + "'");
+  std::string joined(base.str());
+  if (!joined.ends_with('/')) joined += '/';
+  std::string_view rest = url.str();
+  joined += rest.substr(rest.starts_with('/') ? 1 : 0);
+  return Url::parse(joined);
+}
+
+void ClientCore::apply_parameters(Request& request) const {
+  if (request.parameters_.empty() && options_.parameters_.empty()) return;
+  String query;
+  for (const auto& [name, value] : options_.parameters_) {
+    auto replaces = [&](const auto& parameter) { return std::string_view(parameter.first) == name; };
+    if (std::none_of(request.parameters_.begin(), request.parameters_.end(), replaces))
+      append_query_parameter(query, name, value);
+  }
+  for (const auto& [name, value] : request.parameters_) append_query_parameter(query, name, value);
+  request.url_ = request.url_.with_query(std::string_view(query));
+}
+
+Result<void> ClientCore::complete(Request& request) const {
+  if (request.defect_) return *request.defect_;
+  if (!request.url_.is_absolute()) {
+    auto url = absolute(request.url_);
+    if (!url) return std::move(url).error();
+    request.url_ = *std::move(url);
+  }
+  if (request.url_.scheme() != "http")
+    return Error(ErrorKind::unsupported_protocol, Phase::setup,
+                 "the URL has the scheme '" + std::string(request.url_.scheme()) + "', this build speaks only http");
+  apply_parameters(request);
+  state_host(request);
+  state_length(request);
+  return {};
+}
+
+Timeout ClientCore::timeout_of(const Request& request) const {
+  const Timeout& mine = request.timeout_;
+  const Timeout& ours = options_.timeout_;
+  return {stated(mine.connect, ours.connect), stated(mine.read, ours.read), stated(mine.write, ours.write),
+          stated(mine.pool, ours.pool)};
+}
+
+// ---- sending
+
+Task<Result<Response>> ClientCore::send(std::shared_ptr<ClientCore> core, Request request) {
+  using Event = http::Exchange::Event;
+  TimePoint start = Clock::now();
+  auto completed = core->complete(request);
+  if (!completed) co_return std::move(completed).error();
+  std::unique_ptr<ResponseState, ResponseStateDeleter> state(new ResponseState(request.url()));
+  http::Exchange exchange(core->pool_, core->connector_, core->timeout_of(request));
+  auto opened = co_await exchange.open(request, state->head);
+  if (!opened) co_return std::move(opened).error();
+
+  std::uint64_t limit = core->options_.receive_limits_.max_buffered_body_bytes;
+  state->content.reserve(std::min({exchange.content_length().value_or(0), limit, kTrustedAnnouncementBytes}));
+  for (;;) {
+    Event event = exchange.poll();
+    if (event == Event::end) break;
+    if (event == Event::failed) co_return exchange.error();
+    if (event == Event::body) {
+      if (exchange.body_bytes() > limit) co_return body_too_large(request, limit);
+      state->content.append(exchange.body().data(), exchange.body().size());
+    } else if (event == Event::need_more) {
+      exchange.supply(co_await exchange.read());
+    }
+  }
+  state->trailers = exchange.take_trailers();
+  state->body_bytes = exchange.body_bytes();
+  state->elapsed = core->pool_->loop().now() - start;
+  co_return Response(std::move(state));
+}
+
+Task<Result<StreamingResponse>> ClientCore::stream(std::shared_ptr<ClientCore> core, Request request) {
+  auto completed = core->complete(request);
+  if (!completed) co_return std::move(completed).error();
+  http::Exchange exchange(core->pool_, core->connector_, core->timeout_of(request));
+  std::unique_ptr<StreamState, StreamStateDeleter> state(
+      new StreamState(std::move(core), std::move(request), std::move(exchange)));
+  auto opened = co_await state->exchange.open(state->request, state->response.head);
+  if (!opened) co_return std::move(opened).error();
+  co_return StreamingResponse(std::move(state));
+}
+
+}  // namespace sluice::detail

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+
+#include <sluice/client.hpp>
+
+#include "engine/client/response_state.hpp"
+#include "engine/http/connector.hpp"
+#include "engine/http/exchange.hpp"
+#include "engine/http/pool.hpp"
+
+namespace sluice::detail {
+
+/// What stands behind an AsyncClient and outlives it as long as a request of it does: the client's settings and its
+/// network. The policy of a request is here: what a URL, a header, a timeout that is not stated means.
+class ClientCore {
+ public:
+  ClientCore(ring::Loop& loop, const ClientOptions& options);
+  ~ClientCore() { close(); }
+
+  /// A request with the client's base URL and headers. A URL that is invalid becomes the request's defect.
+  Request build(Method method, std::string_view url) const;
+
+  // Static, so that the task itself keeps the core alive.
+  static Task<Result<Response>> send(std::shared_ptr<ClientCore> core, Request request);
+  static Task<Result<StreamingResponse>> stream(std::shared_ptr<ClientCore> core, Request request);
+
+  void close() { pool_->close(); }
+  const http::Pool& pool() const noexcept { return *pool_; }
+
+  static Chunk chunk_of(ring::Lease lease) noexcept { return Chunk(std::move(lease)); }
+
+ private:
+  Result<void> complete(Request& request) const;
+  Result<Url> absolute(const Url& url) const;
+  void apply_parameters(Request& request) const;
+  Timeout timeout_of(const Request& request) const;
+
+  ClientOptions options_;
+  std::shared_ptr<http::Pool> pool_;
+  http::Connector connector_;
+};
+
+}  // namespace sluice::detail

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+#include "engine/http/connector.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace sluice::http {
+namespace {
+
+std::string reason_of(int code) {
+  switch (code) {
+    case ECONNREFUSED:
+      return "connection refused";
+    case EMFILE:
+    case ENFILE:
+      return "no file descriptor is left (raise ulimit -n, or lower max_connections)";
+    case EADDRNOTAVAIL:
+      return "no local port is left, or no such local address";
+    default:
+      return std::strerror(code);
+  }
+}
+
+Error connect_error(ErrorKind kind, int code, const std::string& peer, std::string message) {
+  Error::Facts facts(kind, Phase::connect, std::move(message));
+  facts.system_code = code;
+  facts.peer = peer;
+  facts.safe_to_retry = true;  // nothing of the request was sent
+  return Error(std::move(facts));
+}
+
+}  // namespace
+
+Task<Result<std::vector<net::Address>>> Connector::addresses_of(const Origin& origin) {
+  if (!unix_socket_.empty()) {
+    auto address = net::Address::unix_socket(unix_socket_);
+    if (!address) co_return std::move(address).error();
+    co_return std::vector<net::Address>(1, *address);
+  }
+  if (auto literal = net::Address::from_literal(origin.host, origin.port))
+    co_return std::vector<net::Address>(1, *literal);
+  co_return co_await resolver_->resolve(std::string(origin.host), origin.port);
+}
+
+Task<Result<net::Socket::Pointer>> Connector::connect(const Origin& origin, Duration timeout) {
+  TimePoint start = Clock::now();
+  TimePoint deadline = timeout >= net::kNever - start ? net::kNever : start + timeout;
+  auto addresses = co_await addresses_of(origin);
+  if (!addresses) co_return std::move(addresses).error();
+
+  std::string attempts;
+  std::string peer;
+  int code = 0;
+  for (const net::Address& address : *addresses) {
+    net::Socket::Pointer socket = net::Socket::make(*loop_);
+    net::SocketStatus status = co_await socket->connect(address, deadline);
+    if (status == net::SocketStatus::ok) co_return socket;
+    peer = address.str();
+    code = socket->system_code();
+    if (!attempts.empty()) attempts += "; ";
+    if (status == net::SocketStatus::timed_out) {
+      attempts += peer + " did not answer in time";
+      co_return connect_error(ErrorKind::connect_timeout, code, peer, std::move(attempts));
+    }
+    attempts += peer + ": " + reason_of(code);
+  }
+  co_return connect_error(ErrorKind::connect_error, code, peer, std::move(attempts));
+}
+
+}  // namespace sluice::http

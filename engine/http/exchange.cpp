@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "engine/http/exchange.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include "engine/wire/request_writer.hpp"
+
+namespace sluice::http {
+namespace {
+
+/// Adds what only the exchange knows to an error of a lower layer.
+Error with_request(const Error& error, const Request& request) {
+  Error::Facts facts = error.facts();
+  facts.request = describe(request);
+  return Error(std::move(facts));
+}
+
+bool asks_to_close(const Headers& headers) {
+  for (Headers::Field field : headers) {
+    if (equal_ignoring_case(field.name, "connection")) return equal_ignoring_case(field.value, "close");
+  }
+  return false;
+}
+
+OriginKey key_of(const Url& url) { return {url.scheme(), url.raw_host(), url.effective_port()}; }
+
+}  // namespace
+
+std::string describe(const Request& request) {
+  std::string text(request.method().name());
+  text += ' ';
+  text += request.url().scheme();
+  text += "://";
+  text += request.url().netloc();
+  std::string_view target = request.url().raw_path();
+  text += target.substr(0, target.find('?'));
+  return text;
+}
+
+Task<Result<void>> Exchange::open(const Request& request, wire::ResponseHead& head) {
+  auto checked = wire::check_request(request.method(), request.url().raw_path(), request.headers());
+  if (!checked) co_return with_request(checked.error(), request);
+  slot_ = pool_->try_acquire(key_of(request.url()));
+  if (!slot_ || !slot_.connected()) {
+    auto connected = co_await get_connection(request);
+    if (!connected) co_return with_request(connected.error(), request);
+  }
+  auto sent = send(request, head);
+  if (!sent) co_return with_request(sent.error(), request);
+  for (;;) {
+    Event event = poll();
+    if (event == Event::need_more) supply(co_await read());
+    if (event == Event::head) co_return Result<void>();
+    if (event == Event::failed) co_return with_request(error(), request);
+  }
+}
+
+Task<Result<void>> Exchange::get_connection(const Request& request) {
+  if (!slot_) {
+    auto acquired = co_await pool_->acquire(key_of(request.url()), timeout_.pool);
+    if (!acquired) co_return std::move(acquired).error();
+    slot_ = *std::move(acquired);
+  }
+  if (!slot_.connected()) {
+    auto socket = co_await connector_->connect(slot_.origin(), timeout_.connect);
+    if (pool_->closed()) co_return Error(ErrorKind::client_closed, Phase::connect, "the client was closed");
+    if (!socket) co_return std::move(socket).error();
+    slot_.attach(*std::move(socket));
+  }
+  co_return Result<void>();
+}
+
+Result<void> Exchange::send(const Request& request, wire::ResponseHead& head) {
+  Connection& connection = slot_.connection();
+  if (socket().stirred()) {
+    // Bytes before any request (RFC 9112, 9.2), or a peer that hung up at once.
+    fail(ErrorKind::remote_protocol_error, "the server sent something before the request");
+    return error();
+  }
+  sent_before_ = socket().bytes_sent();
+  received_before_ = socket().bytes_received();
+  asked_to_close_ = asks_to_close(request.headers());
+  connection.reader.start(request.method() == Method::Head ? wire::ReplyTo::head : wire::ReplyTo::request, head);
+  ++connection.exchanges;
+
+  detail::String text;
+  wire::write_request_head(text, request.method(), request.url().raw_path(), request.headers());
+  TimePoint now = Clock::now();
+  TimePoint deadline = timeout_.write >= net::kNever - now ? net::kNever : now + timeout_.write;
+  socket().write(std::move(text), request.shared_body(), deadline);
+  return {};
+}
+
+Exchange::Event Exchange::poll() {
+  if (error_) return Event::failed;
+  Event event = reader().next(input_);
+  if (event == Event::need_more && input_status_ != net::SocketStatus::ok) {
+    if (input_status_ != net::SocketStatus::end) return fail_reading();
+    event = reader().end_of_stream();
+  }
+  switch (event) {
+    case Event::head:
+      head_done_ = true;
+      break;
+    case Event::body:
+      body_bytes_ += body().size();
+      break;
+    case Event::end:
+      end();
+      break;
+    case Event::failed:
+      return fail(ErrorKind::remote_protocol_error, std::string(reader().failure()));
+    case Event::need_more:
+      input_lease_.drop();  // used up; the buffer goes back before the next one is waited for
+      break;
+    case Event::informational:
+      break;
+  }
+  return event;
+}
+
+void Exchange::supply(net::ReadOutcome outcome) {
+  input_status_ = outcome.status;
+  if (outcome.status != net::SocketStatus::ok) return;
+  input_lease_ = std::move(outcome.lease);
+  input_ = input_lease_.bytes();
+}
+
+void Exchange::end() {
+  trailers_ = reader().trailers();
+  bool keep = reusable();
+  input_lease_.drop();
+  keep ? slot_.release() : slot_.drop();
+}
+
+bool Exchange::reusable() {
+  bool quiet = input_.empty() && !socket().stirred();  // bytes behind the response belong to nobody
+  bool sent = !socket().writing() && socket().write_error() == 0;
+  return reader().keep_alive() && quiet && sent && !asked_to_close_;
+}
+
+Exchange::Event Exchange::fail_reading() {
+  if (pool_->closed()) return fail(ErrorKind::client_closed, "the client was closed");
+  if (input_status_ == net::SocketStatus::failed)
+    return fail(ErrorKind::read_error, std::string("reading failed: ") + std::strerror(socket().system_code()));
+  if (socket().writing()) return fail(ErrorKind::write_timeout, "the server did not take the request in time");
+  return fail(ErrorKind::read_timeout, head_done_ ? "the body stopped coming" : "no response came in time");
+}
+
+Exchange::Event Exchange::fail(ErrorKind kind, std::string message) {
+  Phase phase = head_done_ ? Phase::body : socket().writing() ? Phase::write : Phase::head;
+  Error::Facts facts(kind, phase, std::move(message));
+  facts.system_code = socket().write_error() != 0 ? socket().write_error() : socket().system_code();
+  facts.library_code = reader().library_code();
+  facts.peer = socket().peer();
+  facts.bytes_sent = socket().bytes_sent() - sent_before_;
+  facts.bytes_received = socket().bytes_received() - received_before_;
+  error_ = Error(std::move(facts));
+  input_lease_.drop();
+  slot_.drop();
+  return Event::failed;
+}
+
+Error Exchange::error() const { return *error_; }
+
+}  // namespace sluice::http

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <sluice/request.hpp>
+#include <sluice/result.hpp>
+#include <sluice/task.hpp>
+
+#include "engine/http/connector.hpp"
+#include "engine/http/pool.hpp"
+#include "engine/wire/head_parser.hpp"
+#include "engine/wire/response_reader.hpp"
+
+namespace sluice::http {
+
+/// One request and its response on a connection of the pool.
+///
+/// Usage: open(), then poll() for what the response holds; when it says need_more, `supply(co_await read())`. The
+/// steps between two reads are plain calls, so a response that arrived whole costs no coroutine per piece. After
+/// `end` the connection is back in the pool; after `failed`, and when the exchange is destroyed early, it is closed.
+class Exchange {
+ public:
+  using Event = wire::MessageReader::Event;
+
+  Exchange(std::shared_ptr<Pool> pool, Connector& connector, const Timeout& timeout)
+      : pool_(std::move(pool)), connector_(&connector), timeout_(timeout) {}
+
+  /// Gets a connection, sends the request and reads up to the final response head, which is written to `head`.
+  /// The request must live until open() is done, the head as long as the exchange.
+  Task<Result<void>> open(const Request& request, wire::ResponseHead& head);
+
+  Event poll();
+  net::Socket::ReadAwaiter read() { return socket().read(timeout_.read); }
+  void supply(net::ReadOutcome outcome);
+
+  /// After a body event: the bytes, valid until the next poll().
+  std::span<const char> body() const { return reader().body(); }
+  /// After a body event: a lease on the bytes, which outlives the exchange.
+  ring::Lease body_lease() const { return input_lease_.share(body()); }
+  /// The body's announced size. Holds after the head until the exchange has ended.
+  std::optional<std::uint64_t> content_length() const { return reader().content_length(); }
+  std::uint64_t body_bytes() const noexcept { return body_bytes_; }
+  /// After `end`.
+  Headers take_trailers() { return std::move(trailers_); }
+  /// After `failed`: why, with the facts.
+  Error error() const;
+
+ private:
+  wire::ResponseReader& reader() { return slot_.connection().reader; }
+  const wire::ResponseReader& reader() const { return const_cast<Slot&>(slot_).connection().reader; }
+  net::Socket& socket() { return *slot_.connection().socket; }
+
+  Task<Result<void>> get_connection(const Request& request);
+  Result<void> send(const Request& request, wire::ResponseHead& head);
+  void end();
+  bool reusable();
+  Event fail(ErrorKind kind, std::string message);
+  Event fail_reading();
+
+  std::shared_ptr<Pool> pool_;
+  Connector* connector_;
+  Timeout timeout_;
+  Slot slot_;
+  ring::Lease input_lease_;
+  std::span<const char> input_;
+  Headers trailers_;
+  net::SocketStatus input_status_ = net::SocketStatus::ok;
+  bool head_done_ = false;
+  bool asked_to_close_ = false;
+  std::uint64_t body_bytes_ = 0;
+  std::uint64_t sent_before_ = 0;      // bytes of the connection when this exchange began
+  std::uint64_t received_before_ = 0;
+  std::optional<Error> error_;
+};
+
+/// "GET http://host/path", for error texts; without userinfo, query and fragment, which may hold secrets.
+std::string describe(const Request& request);
+
+}  // namespace sluice::http

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sluice/detail/memory.hpp>
+
+namespace sluice {
+
+/// Header fields in order, names compared without regard to case (RFC 9110, 5.1). Names and values are kept
+/// as given; what may not go on the wire is refused when a request is sent, not here.
+///
+/// A value type: the text of all fields stands in one block of at most 4 GiB, beyond which changes throw
+/// std::length_error. Views that it returns hold until the next change; they may be arguments of that change.
+/// A change that throws leaves the fields as they were.
+class Headers {
+ public:
+  struct Field {
+    std::string_view name;
+    std::string_view value;
+  };
+
+  Headers() = default;
+  Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
+
+  std::size_t size() const noexcept { return index_.size(); }
+  bool empty() const noexcept { return index_.empty(); }
+  Field operator[](std::size_t position) const;
+
+  bool contains(std::string_view name) const;
+  /// The first value of the name.
+  std::optional<std::string_view> first(std::string_view name) const;
+  /// All values of the name, joined with ", " (HTTPX's Headers.get), or nothing if there is none.
+  std::optional<std::string> get(std::string_view name) const;
+  /// Each value of the name by itself; with `split_commas` also split at commas and trimmed.
+  std::vector<std::string> get_list(std::string_view name, bool split_commas = false) const;
+
+  /// Appends a field, keeping others of the same name.
+  void add(std::string_view name, std::string_view value);
+  /// Replaces the first field of the name and removes the others, or appends.
+  void set(std::string_view name, std::string_view value);
+  /// Removes all fields of the name; returns how many.
+  std::size_t remove(std::string_view name);
+  /// set() for each name in `other`, keeping repeated fields of `other`.
+  void merge(const Headers& other);
+  void clear();
+  void reserve(std::size_t fields, std::size_t text_bytes);
+
+  class Iterator {
+   public:
+    Iterator(const Headers& headers, std::size_t position) : headers_(&headers), position_(position) {}
+    Field operator*() const { return (*headers_)[position_]; }
+    Iterator& operator++() {
+      ++position_;
+      return *this;
+    }
+    bool operator==(const Iterator& other) const { return position_ == other.position_; }
+
+   private:
+    const Headers* headers_;
+    std::size_t position_;
+  };
+  Iterator begin() const { return {*this, 0}; }
+  Iterator end() const { return {*this, size()}; }
+
+  /// Equal if the same fields stand in them, whatever the order (as in HTTPX).
+  friend bool operator==(const Headers& a, const Headers& b);
+
+ private:
+  struct Entry {
+    std::uint32_t offset;  // of the name in text_; the value follows it
+    std::uint32_t name_size;
+    std::uint32_t value_size;
+  };
+
+  std::size_t find(std::string_view name, std::size_t from = 0) const;
+  void add_all(const Headers& other, std::string_view name);
+
+  detail::String text_;
+  detail::Vector<Entry> index_;
+};
+
+/// ASCII comparison without regard to case.
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
+
+}  // namespace sluice

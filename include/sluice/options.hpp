@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <sluice/detail/timer.hpp>
+#include <sluice/headers.hpp>
+#include <sluice/url.hpp>
+
+namespace sluice {
+
+namespace detail {
+class ClientCore;
+}
+
+/// A timeout that never expires.
+inline constexpr Duration kNoTimeout = Duration::max();
+/// A timeout that is not stated: the client's counts, and for the client itself 5 seconds.
+inline constexpr Duration kDefaultTimeout = Duration::min();
+/// A limit that is none.
+inline constexpr std::uint32_t kUnlimited = std::numeric_limits<std::uint32_t>::max();
+
+/// The four timeouts of HTTPX: of each phase, not of the whole request. Trivially copyable, so that
+/// `.timeout({.read = 30s})` may stand in an awaited expression. For a limit on the whole, use with_timeout().
+struct Timeout {
+  Duration connect = kDefaultTimeout;  ///< name to addresses and connecting, all addresses together
+  Duration read = kDefaultTimeout;     ///< each wait for bytes of the response
+  Duration write = kDefaultTimeout;    ///< sending the request
+  Duration pool = kDefaultTimeout;     ///< waiting for a connection
+
+  /// The same for all four.
+  static constexpr Timeout all(Duration duration) { return {duration, duration, duration, duration}; }
+};
+static_assert(std::is_trivially_copyable_v<Timeout>);
+
+/// How many connections a client keeps. HTTPX's defaults.
+struct Limits {
+  std::uint32_t max_connections = 100;           ///< open at the same time; further requests wait, first come first served
+  std::uint32_t max_keepalive_connections = 20;  ///< idle at the same time
+  Duration keepalive_expiry = std::chrono::seconds(5);  ///< an idle connection is closed after so long; kNoTimeout: never
+};
+static_assert(std::is_trivially_copyable_v<Limits>);
+
+/// What a server may make a client hold.
+struct ReceiveLimits {
+  std::uint32_t max_head_bytes = 100 * 1024;
+  std::uint32_t max_header_count = 256;
+  std::uint32_t max_informational_responses = 16;  ///< 1xx responses before the final one
+  std::uint64_t max_buffered_body_bytes = std::uint64_t{256} * 1024 * 1024;  ///< of a response that is not streamed
+};
+static_assert(std::is_trivially_copyable_v<ReceiveLimits>);
+
+/// The settings of a client. Setters return the object, so that options can be written in one expression.
+class ClientOptions {
+ public:
+  /// Relative URLs of requests are appended to it (HTTPX's rule, not RFC 3986 resolution). Throws InvalidURL when it
+  /// is not absolute or has a query.
+  ClientOptions& base_url(std::string_view url);
+  /// A field that every request carries unless it states the name itself. Replaces the default of that name.
+  ClientOptions& header(std::string_view name, std::string_view value);
+  /// Takes away a default field (Accept, Connection, User-Agent).
+  ClientOptions& without_header(std::string_view name);
+  /// A query parameter of every request; a request's own parameters of that name replace it. Parameters, of client or
+  /// request, replace the query that stands in the URL (HTTPX's rule).
+  ClientOptions& query(std::string_view name, std::string_view value);
+  ClientOptions& timeout(Timeout timeout);
+  /// The same for all four phases.
+  ClientOptions& timeout(Duration duration) { return timeout(Timeout::all(duration)); }
+  ClientOptions& limits(Limits limits);
+  ClientOptions& receive_limits(ReceiveLimits limits);
+  /// Connects to a unix socket whatever the URL's host and port are. A leading "@" means the abstract namespace.
+  ClientOptions& unix_socket(std::string_view path);
+
+ private:
+  friend class detail::ClientCore;
+
+  Url base_url_;
+  Headers headers_ = default_headers();
+  std::vector<std::pair<std::string, std::string>> parameters_;
+  Timeout timeout_;
+  Limits limits_;
+  ReceiveLimits receive_limits_;
+  std::string unix_socket_;
+
+  static Headers default_headers();
+};
+
+}  // namespace sluice
