@@ -73,6 +73,12 @@ Task<Result<StreamingResponse>> StreamBuilder::as_result() && {
   return detail::ClientCore::stream(std::move(core_), std::move(request_));
 }
 
+RequestBuilder request(Method method, std::string_view url) {
+  auto core = std::make_shared<detail::ClientCore>(ring::Loop::current(), ClientOptions());
+  Request made = core->build(method, url);
+  return RequestBuilder(std::move(core), std::move(made));
+}
+
 // ---- client
 
 AsyncClient::AsyncClient(const ClientOptions& options)

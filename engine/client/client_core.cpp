@@ -99,7 +99,7 @@ void ClientCore::apply_parameters(Request& request) const {
   if (request.parameters_.empty() && options_.parameters_.empty()) return;
   String query;
   for (const auto& [name, value] : options_.parameters_) {
-    auto replaces = [&](const auto& parameter) { return std::string_view(parameter.first) == name; };
+    auto replaces = [wanted = std::string_view(name)](const auto& parameter) { return std::string_view(parameter.first) == wanted; };
     if (std::none_of(request.parameters_.begin(), request.parameters_.end(), replaces))
       append_query_parameter(query, name, value);
   }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <sluice/combinators.hpp>
-
 #include <chrono>
 #include <string>
 
+#include <sluice/combinators.hpp>
 #include <sluice/time.hpp>
 
 namespace sluice::detail {
@@ -29,11 +28,14 @@ TimeLimit::TimeLimit(ChildGroup& group, Duration limit) : Timer(&expired), group
   arm(deadline_after(limit));
 }
 
-void TimeLimit::expired(Timer& timer) { static_cast<TimeLimit&>(timer).group_->interrupt(); }
+void TimeLimit::expired(Timer& timer) {
+  static_cast<TimeLimit&>(timer).group_->interrupt();
+}
 
 Error deadline_exceeded(Duration limit) {
   auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-  return Error(ErrorKind::deadline_exceeded, Phase::none, "not done within " + std::to_string(milliseconds) + " ms");
+  return Error(ErrorKind::deadline_exceeded, Phase::none,
+               "not done within " + std::to_string(milliseconds) + " ms");
 }
 
 }  // namespace sluice::detail

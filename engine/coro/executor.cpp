@@ -8,8 +8,9 @@ namespace sluice::detail {
 constinit thread_local ReadyList* current_ready_list = nullptr;
 
 void no_shard_on_this_thread() {
-  base::check_failed("a sluice coroutine ran outside of a shard; start it with sluice::run() or Engine::block_on()",
-                     __FILE__, __LINE__);
+  base::check_failed(
+      "a sluice coroutine ran outside of a shard; start it with sluice::run() or Engine::block_on()",
+      __FILE__, __LINE__);
 }
 
 }  // namespace sluice::detail

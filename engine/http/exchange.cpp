@@ -9,10 +9,11 @@
 namespace sluice::http {
 namespace {
 
-/// Adds what only the exchange knows to an error of a lower layer.
-Error with_request(const Error& error, const Request& request) {
+/// An error from before the request was sent, with what only the exchange knows.
+Error before_sending(const Error& error, const Request& request) {
   Error::Facts facts = error.facts();
   facts.request = describe(request);
+  facts.safe_to_retry = true;
   return Error(std::move(facts));
 }
 
@@ -39,20 +40,20 @@ std::string describe(const Request& request) {
 }
 
 Task<Result<void>> Exchange::open(const Request& request, wire::ResponseHead& head) {
+  request_ = &request;
   auto checked = wire::check_request(request.method(), request.url().raw_path(), request.headers());
-  if (!checked) co_return with_request(checked.error(), request);
+  if (!checked) co_return before_sending(checked.error(), request);
   slot_ = pool_->try_acquire(key_of(request.url()));
   if (!slot_ || !slot_.connected()) {
     auto connected = co_await get_connection(request);
-    if (!connected) co_return with_request(connected.error(), request);
+    if (!connected) co_return before_sending(connected.error(), request);
   }
-  auto sent = send(request, head);
-  if (!sent) co_return with_request(sent.error(), request);
+  send(request, head);
   for (;;) {
     Event event = poll();
     if (event == Event::need_more) supply(co_await read());
     if (event == Event::head) co_return Result<void>();
-    if (event == Event::failed) co_return with_request(error(), request);
+    if (event == Event::failed) co_return error();
   }
 }
 
@@ -71,15 +72,15 @@ Task<Result<void>> Exchange::get_connection(const Request& request) {
   co_return Result<void>();
 }
 
-Result<void> Exchange::send(const Request& request, wire::ResponseHead& head) {
+void Exchange::send(const Request& request, wire::ResponseHead& head) {
   Connection& connection = slot_.connection();
-  if (socket().stirred()) {
-    // Bytes before any request (RFC 9112, 9.2), or a peer that hung up at once.
-    fail(ErrorKind::remote_protocol_error, "the server sent something before the request");
-    return error();
-  }
   sent_before_ = socket().bytes_sent();
   received_before_ = socket().bytes_received();
+  if (socket().stirred()) {
+    // A reply to nothing (RFC 9112, 9.2), or a server that hung up at once.
+    fail(ErrorKind::remote_protocol_error, "the server spoke or hung up before the request was sent");
+    return;
+  }
   asked_to_close_ = asks_to_close(request.headers());
   connection.reader.start(request.method() == Method::Head ? wire::ReplyTo::head : wire::ReplyTo::request, head);
   ++connection.exchanges;
@@ -89,7 +90,6 @@ Result<void> Exchange::send(const Request& request, wire::ResponseHead& head) {
   TimePoint now = Clock::now();
   TimePoint deadline = timeout_.write >= net::kNever - now ? net::kNever : now + timeout_.write;
   socket().write(std::move(text), request.shared_body(), deadline);
-  return {};
 }
 
 Exchange::Event Exchange::poll() {
@@ -154,8 +154,10 @@ Exchange::Event Exchange::fail(ErrorKind kind, std::string message) {
   facts.system_code = socket().write_error() != 0 ? socket().write_error() : socket().system_code();
   facts.library_code = reader().library_code();
   facts.peer = socket().peer();
+  facts.request = describe(*request_);
   facts.bytes_sent = socket().bytes_sent() - sent_before_;
   facts.bytes_received = socket().bytes_received() - received_before_;
+  facts.safe_to_retry = facts.bytes_sent == 0 && !socket().writing();
   error_ = Error(std::move(facts));
   input_lease_.drop();
   slot_.drop();

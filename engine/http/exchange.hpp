@@ -30,7 +30,7 @@ class Exchange {
       : pool_(std::move(pool)), connector_(&connector), timeout_(timeout) {}
 
   /// Gets a connection, sends the request and reads up to the final response head, which is written to `head`.
-  /// The request must live until open() is done, the head as long as the exchange.
+  /// Request and head must live as long as the exchange.
   Task<Result<void>> open(const Request& request, wire::ResponseHead& head);
 
   Event poll();
@@ -55,7 +55,7 @@ class Exchange {
   net::Socket& socket() { return *slot_.connection().socket; }
 
   Task<Result<void>> get_connection(const Request& request);
-  Result<void> send(const Request& request, wire::ResponseHead& head);
+  void send(const Request& request, wire::ResponseHead& head);
   void end();
   bool reusable();
   Event fail(ErrorKind kind, std::string message);
@@ -63,6 +63,7 @@ class Exchange {
 
   std::shared_ptr<Pool> pool_;
   Connector* connector_;
+  const Request* request_ = nullptr;
   Timeout timeout_;
   Slot slot_;
   ring::Lease input_lease_;

@@ -54,6 +54,7 @@ class [[nodiscard]] RequestBuilder : public detail::RequestSetters<RequestBuilde
  private:
   friend class detail::RequestSetters<RequestBuilder>;
   friend class AsyncClient;
+  friend RequestBuilder request(Method method, std::string_view url);
   RequestBuilder(std::shared_ptr<detail::ClientCore> core, Request request)
       : core_(std::move(core)), request_(std::move(request)) {}
 
@@ -80,6 +81,11 @@ class [[nodiscard]] StreamBuilder : public detail::RequestSetters<StreamBuilder>
   std::shared_ptr<detail::ClientCore> core_;
   Request request_;
 };
+
+/// A request on a client of its own, made for it alone: for scripts. Several requests want an AsyncClient, which keeps
+/// its connections.
+RequestBuilder request(Method method, std::string_view url);
+inline RequestBuilder get(std::string_view url) { return request(Method::Get, url); }
 
 /// What a client's pool holds at this moment.
 struct PoolStats {

@@ -18,9 +18,9 @@
 #include <sluice/error.hpp>
 #include <sluice/task.hpp>
 
-/// Waiting for several things at once. All of these own what they wait for: when one ends, by value, by exception or by
-/// being cancelled itself, every child that has not ended is cancelled before the caller goes on. Children are only
-/// ever cancelled from the shard's loop, never while they run.
+/// Waiting for several things at once. All of these own what they wait for: when one ends, by value, by
+/// exception or by being cancelled itself, every child that has not ended is cancelled before the caller goes
+/// on. Children are only ever cancelled from the shard's loop, never while they run.
 ///
 /// Awaitables are taken by value and start when the returned task is awaited.
 namespace sluice {
@@ -40,8 +40,8 @@ ValueOrMonostate<T> take_value(Task<T>& task) {
   }
 }
 
-/// The children of a combinator: starts them and wakes the parent when it has something to decide. The tasks belong
-/// to the parent, which must destroy them before it ends.
+/// The children of a combinator: starts them and wakes the parent when it has something to decide. The tasks
+/// belong to the parent, which must destroy them before it ends.
 class ChildGroup {
  public:
   /// What the parent waits for; a child that fails ends the wait in either case.
@@ -93,10 +93,12 @@ class ChildGroup {
   Until until_;
 };
 
-// The coroutines below move their tasks into a local, so that children end with the body and not with the frame.
+// The coroutines below move their tasks into a local, so that children end with the body and not with the
+// frame.
 
 template <class... Ts, std::size_t... I>
-Task<std::tuple<ValueOrMonostate<Ts>...>> join_all(std::tuple<Task<Ts>...> children, std::index_sequence<I...>) {
+Task<std::tuple<ValueOrMonostate<Ts>...>> join_all(std::tuple<Task<Ts>...> children,
+                                                   std::index_sequence<I...>) {
   auto tasks = std::move(children);
   if constexpr (sizeof...(Ts) > 0) {
     std::array<ChildGroup::Child, sizeof...(Ts)> places;
@@ -133,19 +135,23 @@ Task<JoinedVector<T>> join_vector(std::vector<Task<T>> children) {
 }
 
 template <class... Ts, std::size_t... I>
-Task<std::variant<ValueOrMonostate<Ts>...>> race(std::tuple<Task<Ts>...> children, std::index_sequence<I...>) {
+std::variant<ValueOrMonostate<Ts>...> take_winner(std::tuple<Task<Ts>...>& tasks, std::size_t winner,
+                                                  std::index_sequence<I...>) {
+  std::optional<std::variant<ValueOrMonostate<Ts>...>> value;
+  ((I == winner ? void(value.emplace(std::in_place_index<I>, take_value(std::get<I>(tasks)))) : void()), ...);
+  return *std::move(value);
+}
+
+template <class... Ts, std::size_t... I>
+Task<std::variant<ValueOrMonostate<Ts>...>> race(std::tuple<Task<Ts>...> children,
+                                                 std::index_sequence<I...> all) {
   auto tasks = std::move(children);
   std::array<ChildGroup::Child, sizeof...(Ts)> places;
   ChildGroup group(ChildGroup::Until::first_done);
   (group.start(places[I], std::get<I>(tasks)), ...);
   co_await group.wait();
   group.rethrow_failure();
-  std::optional<std::variant<ValueOrMonostate<Ts>...>> winner;
-  auto take_if_winner = [&](auto index, auto& task) {
-    if (group.decider() == &places[index]) winner.emplace(std::in_place_index<index>, take_value(task));
-  };
-  (take_if_winner(std::integral_constant<std::size_t, I>(), std::get<I>(tasks)), ...);
-  co_return *std::move(winner);
+  co_return take_winner(tasks, static_cast<std::size_t>(group.decider() - places.data()), all);
 }
 
 /// Interrupts the wait for a group when its time is up.
@@ -170,14 +176,16 @@ Task<T> run_with_timeout(Duration limit, Task<T> child) {
   co_await group.wait();
   group.rethrow_failure();
   if (task.done()) co_return task.take();
-  if constexpr (is_result<T>) co_return deadline_exceeded(limit);
-  deadline_exceeded(limit).raise();
+  if constexpr (is_result<T>)
+    co_return deadline_exceeded(limit);
+  else
+    deadline_exceeded(limit).raise();
 }
 
 }  // namespace detail
 
-/// Runs all at once; gives a tuple of their results (std::monostate for void). The first one to throw cancels the
-/// others, and its exception is rethrown.
+/// Runs all at once; gives a tuple of their results (std::monostate for void). The first one to throw cancels
+/// the others, and its exception is rethrown.
 template <Awaitable... As>
 auto when_all(As... awaitables) -> Task<std::tuple<detail::ValueOrMonostate<AwaitResult<As>>...>> {
   return detail::join_all(std::tuple<Task<AwaitResult<As>>...>(detail::as_task(std::move(awaitables))...),
@@ -190,17 +198,18 @@ auto when_all(std::vector<Task<T>> tasks) -> Task<detail::JoinedVector<T>> {
   return detail::join_vector(std::move(tasks));
 }
 
-/// Runs all at once until the first ends; gives a variant whose index tells which (std::monostate for void). The others
-/// are cancelled. If the first to end threw, that is rethrown.
+/// Runs all at once until the first ends; gives a variant whose index tells which (std::monostate for void).
+/// The others are cancelled. If the first to end threw, that is rethrown.
 template <Awaitable... As>
-  requires(sizeof...(As) > 0)
-auto when_any(As... awaitables) -> Task<std::variant<detail::ValueOrMonostate<AwaitResult<As>>...>> {
+requires(sizeof...(As) > 0) auto when_any(As... awaitables)
+    -> Task<std::variant<detail::ValueOrMonostate<AwaitResult<As>>...>> {
   return detail::race(std::tuple<Task<AwaitResult<As>>...>(detail::as_task(std::move(awaitables))...),
                       std::index_sequence_for<As...>());
 }
 
-/// Gives what the awaitable gives if it ends within `limit`. Otherwise cancels it and throws DeadlineExceeded; if the
-/// awaitable gives a Result, that error is returned in a Result instead. Time counts from when the task starts.
+/// Gives what the awaitable gives if it ends within `limit`. Otherwise cancels it and throws
+/// DeadlineExceeded; if the awaitable gives a Result, that error is returned in a Result instead. Time counts
+/// from when the task starts.
 template <Awaitable A>
 auto with_timeout(Duration limit, A awaitable) -> Task<AwaitResult<A>> {
   return detail::run_with_timeout(limit, detail::as_task(std::move(awaitable)));

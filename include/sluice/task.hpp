@@ -22,10 +22,8 @@ class TaskPromise : public PromiseBase {
   Task<T> get_return_object() noexcept;
 
   template <class U = T>
-    requires std::convertible_to<U&&, T>
-  void return_value(U&& value) {
-    value_.emplace(std::forward<U>(value));
-  }
+  requires std::convertible_to<U&&, T>
+  void return_value(U&& value) { value_.emplace(std::forward<U>(value)); }
   T take() {
     rethrow_if_failed();
     return *std::move(value_);
@@ -49,10 +47,11 @@ class TaskPromise<void> : public PromiseBase {
 
 /// A coroutine that gives a T (or throws) when awaited. Lazy: it starts when it is awaited, spawned or run.
 ///
-/// Ownership: the Task owns the frame. Destroying a Task that has started is how it is cancelled: the frame and all
-/// that it awaits are destroyed at once, innermost first, and whatever the kernel still holds belongs to the shard,
-/// not to the frame. Cancellation is therefore not an exception and cannot be swallowed. A task must not destroy
-/// itself; scope(), when_any() and with_timeout() cancel from the loop and never from inside a child.
+/// Ownership: the Task owns the frame. Destroying a Task that has started is how it is cancelled: the frame
+/// and all that it awaits are destroyed at once, innermost first, and whatever the kernel still holds belongs
+/// to the shard, not to the frame. Cancellation is therefore not an exception and cannot be swallowed. A task
+/// must not destroy itself; scope(), when_any() and with_timeout() cancel from the loop and never from inside
+/// a child.
 ///
 /// Threading: a task lives on one shard.
 template <class T = void>

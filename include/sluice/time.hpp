@@ -56,9 +56,11 @@ class Yield {
 
 }  // namespace detail
 
-/// `co_await sleep_until(t)` resumes at t at the earliest and about 0.1 ms later at the latest, if the shard is not
-/// busy; with a t in the past, after the other tasks that are ready.
-[[nodiscard]] inline detail::Sleep sleep_until(TimePoint deadline) noexcept { return detail::Sleep(deadline); }
+/// `co_await sleep_until(t)` resumes at t at the earliest and about 0.1 ms later at the latest, if the shard
+/// is not busy; with a t in the past, after the other tasks that are ready.
+[[nodiscard]] inline detail::Sleep sleep_until(TimePoint deadline) noexcept {
+  return detail::Sleep(deadline);
+}
 
 /// `co_await sleep_for(3s)`: as sleep_until(), counted from this call.
 [[nodiscard]] inline detail::Sleep sleep_for(Duration duration) {
@@ -66,6 +68,8 @@ class Yield {
 }
 
 /// `co_await yield()` lets the other tasks that are ready run first.
-[[nodiscard]] inline detail::Yield yield() noexcept { return {}; }
+[[nodiscard]] inline detail::Yield yield() noexcept {
+  return {};
+}
 
 }  // namespace sluice

@@ -11,12 +11,13 @@
 
 namespace sluice {
 
-/// A callable that may be written in place in an awaited expression. GCC 12 copies a temporary of such an expression
-/// bit by bit when it is a lambda with captures that are not trivially copyable (a string, a shared_ptr), and
-/// destroys both: memory corruption without a warning. So a callable that is not trivially copyable must be a named
-/// object; lambdas that capture references or pointers are fine in place.
+/// A callable that may be written in place in an awaited expression. GCC 12 copies a temporary of such an
+/// expression bit by bit when it is a lambda with captures that are not trivially copyable (a string, a
+/// shared_ptr), and destroys both: memory corruption without a warning. So a callable that is not trivially
+/// copyable must be a named object; lambdas that capture references or pointers are fine in place.
 template <class F>
-concept AwaitSafeCallable = std::is_lvalue_reference_v<F> || std::is_trivially_copyable_v<std::remove_cvref_t<F>>;
+concept AwaitSafeCallable =
+    std::is_lvalue_reference_v<F> || std::is_trivially_copyable_v<std::remove_cvref_t<F>>;
 
 namespace detail {
 
@@ -38,9 +39,12 @@ decltype(auto) awaiter_of(A&& awaitable) {
 template <class A>
 using AwaitResult = std::remove_cvref_t<decltype(detail::awaiter_of(std::declval<A>()).await_resume())>;
 
-/// What can be given to when_all() and its kin: a Task, a request builder, anything movable that can be awaited.
+/// What can be given to when_all() and its kin: a Task, a request builder, anything movable that can be
+/// awaited.
 template <class A>
-concept Awaitable = std::move_constructible<std::remove_cvref_t<A>> && requires { typename AwaitResult<A>; };
+concept Awaitable = std::move_constructible<std::remove_cvref_t<A>> && requires {
+  typename AwaitResult<A>;
+};
 
 namespace detail {
 

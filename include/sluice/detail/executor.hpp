@@ -9,13 +9,13 @@
 
 #include <sluice/detail/memory.hpp>
 
-/// The ready list: what runs next on this thread. Coroutines are never resumed from inside each other; whoever makes
-/// one runnable puts it here and the shard's loop resumes it. The stack stays flat whatever the compiler does with
-/// symmetric transfer, and other tasks run only at a co_await.
+/// The ready list: what runs next on this thread. Coroutines are never resumed from inside each other;
+/// whoever makes one runnable puts it here and the shard's loop resumes it. The stack stays flat whatever the
+/// compiler does with symmetric transfer, and other tasks run only at a co_await.
 namespace sluice::detail {
 
-/// Something that can be made to run once on its shard. Intrusive; unlinks itself when destroyed, so a coroutine
-/// frame that dies while it is ready simply never runs.
+/// Something that can be made to run once on its shard. Intrusive; unlinks itself when destroyed, so a
+/// coroutine frame that dies while it is ready simply never runs.
 class ReadyNode {
  public:
   using Function = void (*)(ReadyNode&);
@@ -97,8 +97,8 @@ inline ReadyList& ready_list() {
   return *current_ready_list;
 }
 
-/// What every coroutine promise of sluice is: a ready node that resumes its coroutine, the node that waits for its
-/// result, and the exception that ended it. Frames live in recycled memory.
+/// What every coroutine promise of sluice is: a ready node that resumes its coroutine, the node that waits
+/// for its result, and the exception that ended it. Frames live in recycled memory.
 class PromiseBase : public ReadyNode {
  public:
   static void* operator new(std::size_t bytes) { return recycled_allocate(bytes); }
@@ -118,7 +118,8 @@ class PromiseBase : public ReadyNode {
   WakeWaiter final_suspend() noexcept { return {}; }
   void unhandled_exception() noexcept { exception_ = std::current_exception(); }
 
-  /// One waiter at a time. It is not told when the coroutine is destroyed, so it must own the coroutine or leave.
+  /// One waiter at a time. It is not told when the coroutine is destroyed, so it must own the coroutine or
+  /// leave.
   void set_waiter(ReadyNode& waiter) noexcept { waiter_ = &waiter; }
   void forget_waiter(ReadyNode& waiter) noexcept {
     if (waiter_ == &waiter) waiter_ = nullptr;
@@ -150,9 +151,9 @@ template <class Promise>
 concept SluicePromise = std::derived_from<Promise, PromiseBase>;
 
 /// A place where at most one coroutine waits until somebody calls notify(). Whoever owns the place owns the
-/// operation behind it; the waiting coroutine may be destroyed at any time (that is how it is cancelled), and then
-/// the place is simply empty again. The place may go first, too: after notify() the waiter no longer refers to it,
-/// and a waiter whose place is destroyed before that waits until it is cancelled.
+/// operation behind it; the waiting coroutine may be destroyed at any time (that is how it is cancelled), and
+/// then the place is simply empty again. The place may go first, too: after notify() the waiter no longer
+/// refers to it, and a waiter whose place is destroyed before that waits until it is cancelled.
 class WaitPoint {
  public:
   class [[nodiscard]] Awaiter {

@@ -14,8 +14,8 @@ namespace detail {
 
 class TimerWheel;
 
-/// A deadline in the timer wheel of the shard that runs on this thread. Intrusive: it belongs to whoever waits, and
-/// disarms itself when destroyed. Arming and disarming are O(1) and make no system call.
+/// A deadline in the timer wheel of the shard that runs on this thread. Intrusive: it belongs to whoever
+/// waits, and disarms itself when destroyed. Arming and disarming are O(1) and make no system call.
 class Timer {
  public:
   using Function = void (*)(Timer&);
