@@ -157,6 +157,7 @@ Task<Result<Response>> ClientCore::send(std::shared_ptr<ClientCore> core, Reques
   }
   state->trailers = exchange.take_trailers();
   state->body_bytes = exchange.body_bytes();
+  state->bytes_received = exchange.bytes_received();
   state->elapsed = core->pool_->loop().now() - start;
   co_return Response(std::move(state));
 }

@@ -24,6 +24,7 @@ const Headers& ResponseBase::headers() const noexcept { return state_->head.head
 const Headers& ResponseBase::trailers() const noexcept { return state_->trailers; }
 const Url& ResponseBase::url() const noexcept { return state_->url; }
 std::uint64_t ResponseBase::num_bytes_downloaded() const noexcept { return state_->body_bytes; }
+std::uint64_t ResponseBase::num_bytes_received() const noexcept { return state_->bytes_received; }
 
 namespace {
 
@@ -95,6 +96,7 @@ Task<Result<std::optional<Chunk>>> StreamingResponse::next_result() {
     if (event == Event::failed) co_return state.exchange.error();
     if (event == Event::need_more) state.exchange.supply(co_await state.exchange.read());
     state.response.body_bytes = state.exchange.body_bytes();
+    state.response.bytes_received = state.exchange.bytes_received();
     if (event == Event::body)
       co_return std::optional<Chunk>(detail::ClientCore::chunk_of(state.exchange.body_lease()));
     if (event == Event::end) {

@@ -23,6 +23,7 @@ struct ResponseState : Recycled {
   Url url;
   String content;
   std::uint64_t body_bytes = 0;
+  std::uint64_t bytes_received = 0;  // on the wire
   Duration elapsed{};
 };
 

@@ -125,6 +125,7 @@ void Exchange::supply(net::ReadOutcome outcome) {
   if (outcome.status != net::SocketStatus::ok) return;
   input_lease_ = std::move(outcome.lease);
   input_ = input_lease_.bytes();
+  bytes_received_ += input_.size();
 }
 
 void Exchange::end() {

@@ -44,6 +44,8 @@ class Exchange {
   /// The body's announced size. Holds after the head until the exchange has ended.
   std::optional<std::uint64_t> content_length() const { return reader().content_length(); }
   std::uint64_t body_bytes() const noexcept { return body_bytes_; }
+  /// All bytes that came for the response: heads, the chunked coding and body.
+  std::uint64_t bytes_received() const noexcept { return bytes_received_; }
   /// After `end`.
   Headers take_trailers() { return std::move(trailers_); }
   /// After `failed`: why, with the facts.
@@ -73,6 +75,7 @@ class Exchange {
   bool head_done_ = false;
   bool asked_to_close_ = false;
   std::uint64_t body_bytes_ = 0;
+  std::uint64_t bytes_received_ = 0;
   std::uint64_t sent_before_ = 0;      // bytes of the connection when this exchange began
   std::uint64_t received_before_ = 0;
   std::optional<Error> error_;

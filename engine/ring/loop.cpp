@@ -59,6 +59,16 @@ Result<void> Loop::set_up() {
   return {};
 }
 
+template <class Condition>
+void Loop::turn_until(Condition met) {
+  while (!met()) {
+    run_what_is_ready();
+    // What has just run may have been all there was to wait for; what it started is submitted all the same.
+    wait_for_completions(met() ? Wait() : plan_wait(std::nullopt));
+    reap_completions();
+  }
+}
+
 Loop::~Loop() {
   if (set_up_) shut_down();
 }
@@ -72,23 +82,28 @@ void Loop::shut_down() {
     resident.shut_down();
   }
   mailbox_.close(ring_);
-  while (ring_.in_flight() != 0 || open_sockets_ != 0 || !ready_.empty()) turn(std::nullopt);
+  turn_until([this] { return ring_.in_flight() == 0 && ready_.empty(); });
   mailbox_.deliver();
+  base::check(open_sockets_ == 0, "a socket outlives its shard");
   base::check(ring_.counters().started == ring_.counters().finished, "operations and completions do not balance");
   buffers_->close();
 }
 
 void Loop::run_until(const bool& done) {
-  while (!done) turn(std::nullopt);
+  turn_until([&done] { return done; });
 }
 
 void Loop::turn(std::optional<TimePoint> deadline) {
+  run_what_is_ready();
+  wait_for_completions(plan_wait(deadline));
+  reap_completions();
+}
+
+void Loop::run_what_is_ready() {
   mailbox_.deliver();
   fire_timers();
   ready_.run(kReadyBudget);
   buffers_->return_batch();
-  wait_for_completions(deadline);
-  reap_completions();
 }
 
 void Loop::fire_timers() {
@@ -121,8 +136,8 @@ void Loop::emulate_minimum_wait(Wait& wait) {
   }
 }
 
-void Loop::wait_for_completions(std::optional<TimePoint> deadline) {
-  ring_.submit_and_wait(plan_wait(deadline));
+void Loop::wait_for_completions(const Wait& wait) {
+  ring_.submit_and_wait(wait);
   mailbox_.awake();
   now_ = Clock::now();
 }

@@ -69,9 +69,13 @@ class Loop {
   Result<void> set_up();
   void shut_down();
 
+  template <class Condition>
+  void turn_until(Condition met);
+
   // The steps of a turn.
+  void run_what_is_ready();
   void fire_timers();
-  void wait_for_completions(std::optional<TimePoint> deadline);
+  void wait_for_completions(const Wait& wait);
   void reap_completions();
   Wait plan_wait(std::optional<TimePoint> deadline);
   void emulate_minimum_wait(Wait& wait);

@@ -200,11 +200,12 @@ auto when_all(std::vector<Task<T>> tasks) -> Task<detail::JoinedVector<T>> {
 
 /// Runs all at once until the first ends; gives a variant whose index tells which (std::monostate for void).
 /// The others are cancelled. If the first to end threw, that is rethrown.
-template <Awaitable... As>
-requires(sizeof...(As) > 0) auto when_any(As... awaitables)
-    -> Task<std::variant<detail::ValueOrMonostate<AwaitResult<As>>...>> {
-  return detail::race(std::tuple<Task<AwaitResult<As>>...>(detail::as_task(std::move(awaitables))...),
-                      std::index_sequence_for<As...>());
+template <Awaitable A, Awaitable... As>
+auto when_any(A first, As... others) -> Task<
+    std::variant<detail::ValueOrMonostate<AwaitResult<A>>, detail::ValueOrMonostate<AwaitResult<As>>...>> {
+  return detail::race(std::tuple<Task<AwaitResult<A>>, Task<AwaitResult<As>>...>(
+                          detail::as_task(std::move(first)), detail::as_task(std::move(others))...),
+                      std::index_sequence_for<A, As...>());
 }
 
 /// Gives what the awaitable gives if it ends within `limit`. Otherwise cancels it and throws

@@ -21,8 +21,8 @@ class GeneratorPromise : public PromiseBase {
   GeneratorPromise() noexcept : PromiseBase(std::coroutine_handle<GeneratorPromise>::from_promise(*this)) {}
   Generator<T> get_return_object() noexcept;
 
-  template <class U = T>
-  requires std::convertible_to<U&&, T> WakeWaiter yield_value(U&& value) {
+  template <std::convertible_to<T> U = T>
+  WakeWaiter yield_value(U&& value) {
     value_.emplace(std::forward<U>(value));
     running_ = false;
     return {};

@@ -46,6 +46,8 @@ class ResponseBase {
   const Url& url() const noexcept;                 ///< of the request
   /// Body bytes as they came, without the chunked coding.
   std::uint64_t num_bytes_downloaded() const noexcept;
+  /// Bytes that came for it over the network: heads, the chunked coding and body so far.
+  std::uint64_t num_bytes_received() const noexcept;
 
   bool is_informational() const noexcept { return status() / 100 == 1; }
   bool is_success() const noexcept { return status() / 100 == 2; }

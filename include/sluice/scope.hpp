@@ -73,6 +73,14 @@ class ScopeCall : public ScopeChild {
   Task<AwaitResult<std::invoke_result_t<F&, Args...>>> task_;
 };
 
+/// What Scope::spawn() can call: with copies of the arguments, but what std::ref wraps.
+template <class F, class... Args>
+concept Spawnable = !Awaitable<F> && std::invocable<std::decay_t<F>&, std::unwrap_ref_decay_t<Args>...>;
+
+/// What scope() can run.
+template <class F>
+concept ScopeBody = AwaitSafeCallable<F> && std::same_as<std::invoke_result_t<F&, Scope&>, Task<void>>;
+
 template <class F>
 Task<void> run_scope(F body);
 
@@ -90,7 +98,7 @@ class Scope {
   /// as the child; what is to be passed by reference goes through std::ref and must outlive the scope. The
   /// function is called now, its task runs from the loop.
   template <class F, class... Args>
-  requires(!Awaitable<F>) void spawn(F&& function, Args&&... arguments) {
+  void spawn(F&& function, Args&&... arguments) requires detail::Spawnable<F, Args...> {
     using Call = detail::ScopeCall<std::decay_t<F>, std::unwrap_ref_decay_t<Args>...>;
     adopt(std::make_unique<Call>(std::in_place, std::forward<F>(function), std::forward<Args>(arguments)...));
   }
@@ -166,9 +174,8 @@ Task<void> run_scope(F body) {
 ///
 /// Variables that children refer to must be declared outside of the body: it may end before they do. A named
 /// callable is referred to, a temporary is kept by the returned task.
-template <class F>
-requires AwaitSafeCallable<F> && std::same_as<std::invoke_result_t<F&, Scope&>, Task<void>> Task<void> scope(
-    F&& body) {
+template <detail::ScopeBody F>
+Task<void> scope(F&& body) {
   return detail::run_scope<F>(std::forward<F>(body));
 }
 

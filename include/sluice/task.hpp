@@ -21,9 +21,10 @@ class TaskPromise : public PromiseBase {
   TaskPromise() noexcept : PromiseBase(std::coroutine_handle<TaskPromise>::from_promise(*this)) {}
   Task<T> get_return_object() noexcept;
 
-  template <class U = T>
-  requires std::convertible_to<U&&, T>
-  void return_value(U&& value) { value_.emplace(std::forward<U>(value)); }
+  template <std::convertible_to<T> U = T>
+  void return_value(U&& value) {
+    value_.emplace(std::forward<U>(value));
+  }
   T take() {
     rethrow_if_failed();
     return *std::move(value_);

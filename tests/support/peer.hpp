@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <strings.h>
+
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -158,8 +160,7 @@ class PeerConnection {
     return sent;
   }
   /// A small window, so that a peer that does not read soon blocks the client.
-  void shrink_receive_buffer() {
-    int size = 4096;
+  void shrink_receive_buffer(int size = 4096) {
     setsockopt(fd_.number(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
   }
 

@@ -8,7 +8,9 @@ function(sluice_configure_target target)
     $<$<BOOL:${SLUICE_WARNINGS_AS_ERRORS}>:-Werror>)
   if(SLUICE_SANITIZERS)
     target_compile_options(${target} PUBLIC -fsanitize=${SLUICE_SANITIZERS} -fno-sanitize-recover=all
-                           -fno-omit-frame-pointer)
+                           -fno-omit-frame-pointer
+                           # clang 14 cannot place its function type checks in coroutines
+                           $<$<CXX_COMPILER_ID:Clang>:-fno-sanitize=function>)
     target_link_options(${target} PUBLIC -fsanitize=${SLUICE_SANITIZERS})
   endif()
 endfunction()
