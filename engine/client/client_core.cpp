@@ -23,13 +23,25 @@ bool always_states_length(const Method& method) {
   return method == Method::Post || method == Method::Put || method == Method::Patch;
 }
 
-void state_length(Request& request) {
-  std::size_t size = request.body().size();
-  if (size == 0 && !always_states_length(request.method())) return;
-  if (request.headers().contains("content-length") || request.headers().contains("transfer-encoding")) return;
+/// States the length of the body. What the caller stated himself must be true: the peer would take what differs for
+/// a part of the next request, or wait for what never comes.
+Result<void> state_length(Request& request) {
   std::array<char, 20> digits;
+  std::size_t size = request.body().size();
   auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size).ptr;
-  request.headers().add("Content-Length", {digits.data(), static_cast<std::size_t>(end - digits.data())});
+  std::string_view length(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  auto stated_length = request.headers().first("content-length");
+  bool coded = request.headers().contains("transfer-encoding");
+  if (coded || (stated_length && *stated_length != length)) {
+    Error::Facts facts(ErrorKind::local_protocol_error, Phase::setup,
+                       coded ? "Transfer-Encoding was set, but the body is sent as it is"
+                             : "Content-Length is not the length of the body");
+    facts.request = http::describe(request);
+    return Error(std::move(facts));
+  }
+  if (!stated_length && (size != 0 || always_states_length(request.method())))
+    request.headers().add("Content-Length", length);
+  return {};
 }
 
 /// A request made by hand may lack Host; HTTP/1.1 demands it, first by custom (RFC 9110, 7.2).
@@ -119,8 +131,7 @@ Result<void> ClientCore::complete(Request& request) const {
                  "the URL has the scheme '" + std::string(request.url_.scheme()) + "', this build speaks only http");
   apply_parameters(request);
   state_host(request);
-  state_length(request);
-  return {};
+  return state_length(request);
 }
 
 Timeout ClientCore::timeout_of(const Request& request) const {

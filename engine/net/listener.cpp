@@ -6,7 +6,6 @@
 #include <cstring>
 #include <string>
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
 namespace sluice::net {
@@ -121,12 +120,7 @@ void Listener::accepted(ring::Completion completion) {
     if (!completion.more) fd_.close();
     return free_if_quiet();  // a connection that came too late is closed
   }
-  // io_uring waits by itself on a blocking descriptor; on one that does not block it would give up with
-  // EAGAIN.
-  if (connection) {
-    ::fcntl(connection.number(), F_SETFL, 0);
-    acceptor_->accepted(std::move(connection));
-  }
+  if (connection) acceptor_->accepted(std::move(connection));
   if (completion.more) return;
   // No descriptors or no memory, as a rule: trying again at once would spin.
   if (completion.result < 0)

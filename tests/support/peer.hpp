@@ -252,6 +252,7 @@ class Peer {
   struct Session {
     std::unique_ptr<PeerConnection> connection;
     std::thread thread;
+    std::atomic<bool> ended{false};
   };
 
   void accept_all() {
@@ -263,13 +264,26 @@ class Peer {
         continue;
       }
       if (!fd) return;
+      forget_ended_sessions();
       Session& session = sessions_.emplace_back();
       session.connection = std::make_unique<PeerConnection>(connections_++, std::move(fd));
-      session.thread = std::thread([this, &connection = *session.connection] {
-        script_(connection);
-        connection.close();
+      session.thread = std::thread([this, &session] {
+        script_(*session.connection);
+        session.connection->close();
         ++ended_;
+        session.ended = true;
       });
+    }
+  }
+
+  void forget_ended_sessions() {
+    for (auto session = sessions_.begin(); session != sessions_.end();) {
+      if (!session->ended) {
+        ++session;
+        continue;
+      }
+      session->thread.join();
+      session = sessions_.erase(session);
     }
   }
 
@@ -280,6 +294,35 @@ class Peer {
   std::atomic<int> ended_{0};
   std::list<Session> sessions_;  // the acceptor's until it has ended
   std::thread acceptor_;
+};
+
+/// Lets a script do one step at a time: it takes a token for each, the test adds them.
+class Tokens {
+ public:
+  void add() {
+    std::lock_guard lock(mutex_);
+    ++count_;
+    changed_.notify_one();
+  }
+  /// False once close() was called.
+  bool take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return count_ > 0 || closed_; });
+    if (closed_) return false;
+    --count_;
+    return true;
+  }
+  void close() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int count_ = 0;
+  bool closed_ = false;
 };
 
 /// What a Peer's scripts leave for the test to look at.

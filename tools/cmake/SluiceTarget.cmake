@@ -13,4 +13,18 @@ function(sluice_configure_target target)
                            $<$<CXX_COMPILER_ID:Clang>:-fno-sanitize=function>)
     target_link_options(${target} PUBLIC -fsanitize=${SLUICE_SANITIZERS})
   endif()
+  if(SLUICE_LINK_TIME_OPTIMISATION)
+    # Objects hold ordinary code beside the link-time code: who links decides. Tests do without, they link fast.
+    target_compile_options(${target} PRIVATE -flto=auto -ffat-lto-objects)
+    target_link_options(${target} PRIVATE -fno-lto)
+  endif()
+endfunction()
+
+# sluice_link_optimised(<target>): the program is optimised as a whole, with the library in it.
+function(sluice_link_optimised target)
+  if(SLUICE_LINK_TIME_OPTIMISATION)
+    get_target_property(options ${target} LINK_OPTIONS)
+    list(REMOVE_ITEM options -fno-lto)
+    set_target_properties(${target} PROPERTIES LINK_OPTIONS "${options};-flto=auto")
+  endif()
 endfunction()

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace sluice::command {
+
+/// The arguments of `sluice get`.
+struct GetArguments {
+  std::string url;
+  std::string method;
+  std::vector<std::string> headers;
+  std::vector<std::string> data;
+  std::string output;
+  std::string unix_socket;
+  std::string max_time;
+  std::string connect_timeout;
+  bool include = false;
+  bool head = false;
+  bool verbose = false;
+  bool silent = false;
+  bool fail = false;
+};
+
+/// Makes one request and delivers its response. Gives the exit code; throws Failure and Error.
+int get(const GetArguments& arguments);
+
+}  // namespace sluice::command

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/command/failure.hpp"
+#include "tools/command/get.hpp"
+#include "tools/command/load.hpp"
+#include "tools/command/serve.hpp"
+#include "tools/command/stop.hpp"
+
+namespace {
+
+using namespace sluice::command;
+
+void add_get(CLI::App& app, GetArguments& arguments) {
+  CLI::App& get =
+      *app.add_subcommand("get", "Makes one request, as curl does, and writes the body to standard output");
+  get.add_option("URL", arguments.url, "What to request; http:// may be left out")->required();
+  get.add_option("-X,--request", arguments.method, "The method (default: GET, or POST with --data)");
+  get.add_option("-H,--header", arguments.headers,
+                 "A field, 'Name: value'; 'Name:' removes a default, 'Name;' sends it empty (repeatable)")
+      ->allow_extra_args(false);
+  get.add_option("-d,--data", arguments.data,
+                 "The body, as a form; @FILE takes it from a file as it is, @- from standard input; several "
+                 "are joined "
+                 "with &")
+      ->allow_extra_args(false);
+  get.add_flag("-i,--include", arguments.include, "Write the response head before the body");
+  get.add_flag("-I,--head", arguments.head, "Request the head only, and write it");
+  get.add_option("-o,--output", arguments.output, "Write to a file, which appears once it is whole");
+  get.add_flag("-v,--verbose", arguments.verbose, "Show the request and the response head on standard error");
+  get.add_option("-m,--max-time", arguments.max_time,
+                 "Time for everything, such as 2, 500ms or 1m (default: no limit)");
+  get.add_option("--connect-timeout", arguments.connect_timeout, "Time for connecting (default: 10s)");
+  get.add_option("--unix-socket", arguments.unix_socket,
+                 "Connect to this unix socket (@NAME: an abstract one)");
+  get.add_flag("-s,--silent", arguments.silent, "Show no error and no transfer line");
+  get.add_flag("-f,--fail", arguments.fail, "Fail, and write no body, when the status is 400 or above");
+  get.footer(kExitCodesHelp);
+}
+
+void add_serve(CLI::App& app, ServeArguments& arguments) {
+  CLI::App& serve = *app.add_subcommand("serve", "Serves a few routes to try things out with, until ^C");
+  serve.add_option("--host", arguments.host, "The IP address to listen on")->capture_default_str();
+  serve.add_option("--port", arguments.port, "The port; 0: any that is free")->capture_default_str();
+  serve.add_option("--shards", arguments.shards, "Threads, each with its own ring")
+      ->check(CLI::Range(1U, 1024U))
+      ->capture_default_str();
+  serve.add_option("--unix-socket", arguments.unix_socket,
+                   "Listen on this unix socket instead (@NAME: an abstract one)");
+  serve.footer("Routes: /  /status/CODE  /bytes/N  /delay/MS  /echo  /chunked/N  /headers");
+}
+
+void add_load(CLI::App& app, LoadArguments& arguments) {
+  CLI::App& load = *app.add_subcommand("load", "Sends many requests and reports what came of them");
+  load.add_option("URL", arguments.url, "What to request; http:// may be left out")->required();
+  load.add_option("-c,--connections", arguments.connections, "Connections, spread over the shards")
+      ->check(CLI::Range(1U, 1'000'000U))
+      ->capture_default_str();
+  load.add_option("-d,--duration", arguments.duration,
+                  "How long, such as 500ms, 10s or 2m (default: 10s, or no limit with -n)");
+  load.add_option("-n,--requests", arguments.requests, "Stop after exactly so many requests")
+      ->check(CLI::Range(std::uint64_t{1}, ~std::uint64_t{0}));
+  load.add_option("-s,--shards", arguments.shards, "Threads, each with its own ring")
+      ->check(CLI::Range(1U, 1024U))
+      ->capture_default_str();
+  load.add_option(
+          "-r,--rate", arguments.rate,
+          "Requests a second over all connections, started by the clock whatever becomes of earlier ones; "
+          "the "
+          "latency of each counts from when it should have started, so a server that stalls cannot hide it "
+          "(default: each connection sends the next request once it has its answer)")
+      ->check(CLI::Range(1e-3, 1e9));
+  load.add_option("-m,--method", arguments.method, "The method (default: GET, or POST with --body)");
+  load.add_option("-H,--header", arguments.headers, "A field, 'Name: value' (repeatable)")
+      ->allow_extra_args(false);
+  load.add_option("-b,--body", arguments.body, "The body of each request; @FILE takes it from a file");
+  load.add_option("--timeout", arguments.timeout, "Time for each phase of a request")->capture_default_str();
+  load.add_option("--unix-socket", arguments.unix_socket,
+                  "Connect to this unix socket (@NAME: an abstract one)");
+  load.add_flag("--json", arguments.json, "Report as one JSON object");
+  load.footer(
+      "With -n and -d, whichever is reached first ends the load; so does ^C. Requests in flight at that time "
+      "are "
+      "given up and reported as unfinished.\nThe exit code is 0 when any request was answered.");
+}
+
+/// One line, whatever a message looks like.
+int report(ExitCode code, const std::string& message, bool silent) {
+  if (!silent) std::fprintf(stderr, "sluice: %s\n", message.substr(0, message.find('\n')).c_str());
+  return code;
+}
+
+int run(int argc, char** argv) {
+  GetArguments get_arguments;
+  ServeArguments serve_arguments;
+  LoadArguments load_arguments;
+  CLI::App app("An HTTP client engine native to io_uring, as a command", "sluice");
+  app.set_version_flag("--version", "sluice " SLUICE_VERSION);
+  app.require_subcommand(1);
+  add_get(app, get_arguments);
+  add_serve(app, serve_arguments);
+  add_load(app, load_arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
+    return report(kUsage, std::string(error.what()) + " (see sluice --help)", false);
+  }
+  try {
+    if (app.got_subcommand("get")) return get(get_arguments);
+    if (app.got_subcommand("serve")) return serve(serve_arguments);
+    return load(load_arguments);
+  } catch (const Failure& failure) {
+    return report(failure.code(), failure.what(), get_arguments.silent);
+  } catch (const sluice::Error& error) {
+    return report(exit_code_of(error), error.what(), get_arguments.silent);
+  } catch (const std::exception& error) {
+    return report(kOther, error.what(), get_arguments.silent);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  block_signals();
+  return run(argc, argv);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sluice::command {
+
+/// Where a body goes: standard output, or a file that appears only once it is whole: it is written under a
+/// temporary name beside its own and renamed by finish(); without that it is removed. Throws Failure.
+class Output {
+ public:
+  /// Standard output.
+  Output() = default;
+  /// A file. What exists and is no regular file (/dev/null, a pipe) is written to as it is.
+  explicit Output(const std::string& path);
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  ~Output();
+
+  void write(std::string_view bytes);
+  /// Everything was written.
+  void finish();
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  void open_temporary();
+  [[noreturn]] void fail(int error) const;
+
+  std::string path_ = "standard output";
+  std::string temporary_;  // empty: writes go to the target itself
+  int fd_ = 1;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace sluice::command
