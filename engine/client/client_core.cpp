@@ -54,11 +54,14 @@ void state_host(Request& request) {
   request.headers() = std::move(with_host);
 }
 
-Error body_too_large(const Request& request, std::uint64_t limit) {
-  Error::Facts facts(ErrorKind::limit_exceeded, Phase::body,
-                     "the body is larger than max_buffered_body_bytes, " + std::to_string(limit));
-  facts.request = http::describe(request);
-  return Error(std::move(facts));
+/// A URL for error texts: without userinfo, query and fragment.
+std::string without_secrets(const Url& url) {
+  std::string text(url.scheme());
+  if (!text.empty()) text += ':';
+  if (!url.netloc().empty()) text.append("//").append(url.netloc());
+  std::string_view target = url.raw_path();
+  text += target.substr(0, target.find('?'));
+  return text;
 }
 
 wire::ReaderLimits reader_limits(const ReceiveLimits& limits) {
@@ -99,7 +102,7 @@ Result<Url> ClientCore::absolute(const Url& url) const {
   const Url& base = options_.base_url_;
   if (!base.is_absolute() || !url.scheme().empty() || !url.raw_host().empty())
     return Error(ErrorKind::unsupported_protocol, Phase::setup,
-                 "the URL lacks 'http://' or a host: '" + std::string(url.str()) + "'");
+                 "the URL lacks 'http://' or a host: '" + without_secrets(url) + "'");
   std::string joined(base.str());
   if (!joined.ends_with('/')) joined += '/';
   std::string_view rest = url.str();
@@ -129,6 +132,8 @@ Result<void> ClientCore::complete(Request& request) const {
   if (request.url_.scheme() != "http")
     return Error(ErrorKind::unsupported_protocol, Phase::setup,
                  "the URL has the scheme '" + std::string(request.url_.scheme()) + "', this build speaks only http");
+  if (request.method() == Method("CONNECT"))
+    return Error(ErrorKind::local_protocol_error, Phase::setup, "CONNECT would make a tunnel, not a response");
   apply_parameters(request);
   state_host(request);
   return state_length(request);
@@ -160,7 +165,11 @@ Task<Result<Response>> ClientCore::send(std::shared_ptr<ClientCore> core, Reques
     if (event == Event::end) break;
     if (event == Event::failed) co_return exchange.error();
     if (event == Event::body) {
-      if (exchange.body_bytes() > limit) co_return body_too_large(request, limit);
+      if (exchange.body_bytes() > limit) {
+        exchange.fail(ErrorKind::limit_exceeded,
+                      "the body is larger than max_buffered_body_bytes, " + std::to_string(limit));
+        co_return exchange.error();
+      }
       state->content.append(exchange.body().data(), exchange.body().size());
     } else if (event == Event::need_more) {
       exchange.supply(co_await exchange.read());

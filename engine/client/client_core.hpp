@@ -26,7 +26,10 @@ class ClientCore {
   static Task<Result<Response>> send(std::shared_ptr<ClientCore> core, Request request);
   static Task<Result<StreamingResponse>> stream(std::shared_ptr<ClientCore> core, Request request);
 
-  void close() { pool_->close(); }
+  void close() {
+    pool_->close();
+    connector_.abort();
+  }
   const http::Pool& pool() const noexcept { return *pool_; }
 
   static Chunk chunk_of(ring::Lease lease) noexcept { return Chunk(std::move(lease)); }

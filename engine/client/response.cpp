@@ -38,13 +38,20 @@ std::string_view class_of_status(int status) {
   }
 }
 
+/// Whoever logs the text must not log a password.
+std::string without_userinfo(const Url& url) {
+  std::string text(url.str());
+  if (!url.userinfo().empty()) text.erase(text.find("//") + 2, url.userinfo().size() + 1);
+  return text;
+}
+
 }  // namespace
 
 void ResponseBase::raise_for_status() const {
   if (is_success()) return;
   std::string code = std::to_string(status());
   std::string text(class_of_status(status()));
-  text += " '" + code + " " + std::string(reason()) + "' for url '" + std::string(url().str()) + "'";
+  text += " '" + code + " " + std::string(reason()) + "' for url '" + without_userinfo(url()) + "'";
   auto location = headers().first("location");
   if (is_redirect() && location) text += "\nRedirect location: '" + std::string(*location) + "'";
   text += "\nFor more information check: https://developer.mozilla.org/en-US/docs/Web/HTTP/Status/" + code;

@@ -45,8 +45,7 @@ Task<Result<std::vector<net::Address>>> Connector::addresses_of(const Origin& or
 }
 
 Task<Result<net::Socket::Pointer>> Connector::connect(const Origin& origin, Duration timeout) {
-  TimePoint start = Clock::now();
-  TimePoint deadline = timeout >= net::kNever - start ? net::kNever : start + timeout;
+  TimePoint deadline = net::after(Clock::now(), timeout);
   auto addresses = co_await addresses_of(origin);
   if (!addresses) co_return std::move(addresses).error();
 
@@ -55,6 +54,7 @@ Task<Result<net::Socket::Pointer>> Connector::connect(const Origin& origin, Dura
   int code = 0;
   for (const net::Address& address : *addresses) {
     net::Socket::Pointer socket = net::Socket::make(*loop_);
+    Attempt attempt(*this, *socket);
     net::SocketStatus status = co_await socket->connect(address, deadline);
     if (status == net::SocketStatus::ok) co_return socket;
     peer = address.str();
@@ -65,8 +65,17 @@ Task<Result<net::Socket::Pointer>> Connector::connect(const Origin& origin, Dura
       co_return connect_error(ErrorKind::connect_timeout, code, peer, std::move(attempts));
     }
     attempts += peer + ": " + reason_of(code);
+    if (code == ECANCELED) break;
   }
   co_return connect_error(ErrorKind::connect_error, code, peer, std::move(attempts));
+}
+
+void Connector::abort() {
+  while (!attempts_.empty()) {
+    Attempt& attempt = attempts_.front();
+    attempt.unlink();
+    attempt.socket->abort();
+  }
 }
 
 }  // namespace sluice::http

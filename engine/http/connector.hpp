@@ -7,6 +7,7 @@
 #include <sluice/result.hpp>
 #include <sluice/task.hpp>
 
+#include "engine/base/intrusive_list.hpp"
 #include "engine/http/pool.hpp"
 #include "engine/net/resolver.hpp"
 #include "engine/net/socket.hpp"
@@ -23,13 +24,21 @@ class Connector {
   /// A connected socket; `timeout` covers all addresses together. Errors: connect_error, connect_timeout; the message
   /// lists every attempt.
   Task<Result<net::Socket::Pointer>> connect(const Origin& origin, Duration timeout);
+  /// Ends all attempts that are under way as failed.
+  void abort();
 
  private:
+  struct Attempt : base::ListNode {
+    Attempt(Connector& connector, net::Socket& its_socket) : socket(&its_socket) { connector.attempts_.push_back(*this); }
+    net::Socket* socket;
+  };
+
   Task<Result<std::vector<net::Address>>> addresses_of(const Origin& origin);
 
   ring::Loop* loop_;
   std::unique_ptr<net::Resolver> resolver_;
   std::string unix_socket_;
+  base::List<Attempt> attempts_;
 };
 
 }  // namespace sluice::http

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/wire/framing.hpp"
 #include "engine/wire/request_writer.hpp"
 
 namespace sluice::http {
@@ -18,10 +19,9 @@ Error before_sending(const Error& error, const Request& request) {
 }
 
 bool asks_to_close(const Headers& headers) {
-  for (Headers::Field field : headers) {
-    if (equal_ignoring_case(field.name, "connection")) return equal_ignoring_case(field.value, "close");
-  }
-  return false;
+  wire::FramingFields framing;
+  for (Headers::Field field : headers) (void)framing.note(field.name, field.value);  // checked before
+  return framing.connection_close();
 }
 
 OriginKey key_of(const Url& url) { return {url.scheme(), url.raw_host(), url.effective_port()}; }
@@ -76,6 +76,10 @@ void Exchange::send(const Request& request, wire::ResponseHead& head) {
   Connection& connection = slot_.connection();
   sent_before_ = socket().bytes_sent();
   received_before_ = socket().bytes_received();
+  if (pool_->closed()) {
+    fail(ErrorKind::client_closed, "the client was closed");
+    return;
+  }
   if (socket().stirred()) {
     // A reply to nothing (RFC 9112, 9.2), or a server that hung up at once.
     fail(ErrorKind::remote_protocol_error, "the server spoke or hung up before the request was sent");
@@ -87,9 +91,7 @@ void Exchange::send(const Request& request, wire::ResponseHead& head) {
 
   detail::String text;
   wire::write_request_head(text, request.method(), request.url().raw_path(), request.headers());
-  TimePoint now = Clock::now();
-  TimePoint deadline = timeout_.write >= net::kNever - now ? net::kNever : now + timeout_.write;
-  socket().write(std::move(text), request.shared_body(), deadline);
+  socket().write(std::move(text), request.shared_body(), net::after(Clock::now(), timeout_.write));
 }
 
 Exchange::Event Exchange::poll() {

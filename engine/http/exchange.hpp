@@ -48,6 +48,8 @@ class Exchange {
   std::uint64_t bytes_received() const noexcept { return bytes_received_; }
   /// After `end`.
   Headers take_trailers() { return std::move(trailers_); }
+  /// Ends the exchange as failed, also for a reason of the caller's; closes the connection.
+  Event fail(ErrorKind kind, std::string message);
   /// After `failed`: why, with the facts.
   Error error() const;
 
@@ -60,7 +62,6 @@ class Exchange {
   void send(const Request& request, wire::ResponseHead& head);
   void end();
   bool reusable();
-  Event fail(ErrorKind kind, std::string message);
   Event fail_reading();
 
   std::shared_ptr<Pool> pool_;

@@ -100,7 +100,8 @@ Task<Result<Slot>> Pool::acquire(OriginKey key, Duration timeout) {
   if (!closed_) {
     if (Slot slot = try_acquire(key)) co_return slot;
     Waiter waiter(*this, origin_of(key));
-    if (timeout != kNoTimeout) waiter.deadline.arm(Clock::now() + timeout);
+    TimePoint deadline = net::after(Clock::now(), timeout);
+    if (deadline != net::kNever) waiter.deadline.arm(deadline);
     co_await waiter.point.wait();
     if (waiter.slot) co_return std::move(waiter.slot);
   }
@@ -174,8 +175,7 @@ void Pool::make_idle(std::unique_ptr<Connection> connection) {
   idle_.push_back(idle);
   ++idle_count_;
   idle.socket->watch_idle(&idle);
-  bool expires = limits_.keepalive_expiry != kNoTimeout;
-  if (expires && !expiry_.armed()) expiry_.arm(idle.idle_since + limits_.keepalive_expiry);
+  if (!expiry_.armed()) expire_first();
   // A task that has just got its response often sends its next request at once. The surplus is counted after the
   // tasks that are ready now have run, so a busy client does not close what it is about to use.
   if (idle_count_ > limits_.max_keepalive_connections) detail::ready_list().push_back(trim_);
@@ -198,9 +198,17 @@ void Pool::discard_idle(Connection& connection) {
 
 void Pool::discard_expired() {
   TimePoint now = Clock::now();
-  while (!idle_.empty() && idle_.front().idle_since + limits_.keepalive_expiry <= now) discard_idle(idle_.front());
-  if (!idle_.empty()) expiry_.arm(idle_.front().idle_since + limits_.keepalive_expiry);
+  while (!idle_.empty() && expiry_of(idle_.front()) <= now) discard_idle(idle_.front());
+  if (!idle_.empty()) expire_first();
 }
+
+/// Arms the timer for the connection that has been idle longest.
+void Pool::expire_first() {
+  TimePoint expiry = expiry_of(idle_.front());
+  if (expiry != net::kNever) expiry_.arm(expiry);
+}
+
+TimePoint Pool::expiry_of(const Connection& idle) const { return net::after(idle.idle_since, limits_.keepalive_expiry); }
 
 void Pool::discard_surplus() {
   while (idle_count_ > limits_.max_keepalive_connections) discard_idle(idle_.front());

@@ -133,6 +133,8 @@ class Pool final : public ring::Resident, public std::enable_shared_from_this<Po
   std::unique_ptr<Connection> take_idle(Connection& connection);
   void discard_idle(Connection& connection);
   void discard_expired();
+  void expire_first();
+  TimePoint expiry_of(const Connection& idle) const;
   void discard_surplus();
   void check_ledger() const;
 

@@ -11,7 +11,7 @@ namespace sluice::net {
 
 std::optional<Address> Address::from_literal(std::string_view text, std::uint16_t port) {
   std::array<char, INET6_ADDRSTRLEN> terminated{};
-  if (text.size() >= terminated.size()) return std::nullopt;
+  if (text.size() >= terminated.size() || text.find('\0') != std::string_view::npos) return std::nullopt;
   text.copy(terminated.data(), text.size());
   Address address;
   in_addr v4{};

@@ -13,11 +13,6 @@ namespace {
 // A body up to this size is copied behind the head, so that both leave in one plain send.
 constexpr std::size_t kJoinedBodyBytes = 8 * 1024;
 
-/// A point in time that may be never.
-TimePoint after(TimePoint start, Duration duration) {
-  return duration >= kNever - start ? kNever : start + duration;
-}
-
 void send_small_writes_at_once(int fd) {
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // fails on unix sockets, which need no such thing
@@ -64,8 +59,10 @@ void Socket::retire() {
   if (connecting_) {
     loop_->ring().cancel(connect_);
   } else if (connect_.in_flight() || receive_.in_flight()) {
-    // close(2) would neither end them nor send FIN; shutdown(2) does both.
+    // close(2) would neither end them nor send FIN; shutdown(2) does both, but for a receive that has just found the
+    // queue empty and not yet begun to wait.
     ::shutdown(fd_.number(), SHUT_RDWR);
+    loop_->ring().cancel(receive_);
   }
   free_if_quiet();
 }
@@ -77,6 +74,7 @@ void Socket::free_if_quiet() {
 void Socket::abort() {
   received_.clear();
   fail(SocketStatus::failed, ECANCELED);
+  if (!connecting_) ::shutdown(fd_.number(), SHUT_RDWR);  // the peer need not wait until the user lets go
   write_point_.notify();
   stir();
 }
@@ -269,7 +267,10 @@ void Socket::schedule(TimePoint deadline) {
 }
 
 void Socket::deadline_passed() {
-  TimePoint deadline = connecting_ || writing_ ? write_deadline_ : read_deadline_;
+  bool sending = connecting_ || writing_;
+  // A reader that has been served is not late, even if it has not run yet.
+  if (!sending && !read_point_.has_waiter()) return;
+  TimePoint deadline = sending ? write_deadline_ : read_deadline_;
   if (deadline > Clock::now()) return schedule(deadline);
   fail(SocketStatus::timed_out, ETIMEDOUT);
   write_point_.notify();

@@ -23,6 +23,10 @@ namespace sluice::net {
 
 /// Time without end, for deadlines.
 inline constexpr TimePoint kNever = TimePoint::max();
+/// A point in time that may be never.
+constexpr TimePoint after(TimePoint start, Duration duration) {
+  return duration >= kNever - start ? kNever : start + duration;
+}
 
 /// What became of a connect or of reading.
 enum class SocketStatus : std::uint8_t {

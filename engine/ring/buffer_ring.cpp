@@ -120,7 +120,8 @@ Lease BufferRing::take(std::uint16_t buffer_id, std::uint32_t size) {
   --with_kernel_;
   ++leased_;
   Lease lease(buffer, {buffer.data, size});
-  bool scarce = leased_ > options_.count - options_.count / 4;
+  std::uint32_t reserve = std::max(options_.count / 4, 1U);
+  bool scarce = leased_ > options_.count - reserve;
   if (!scarce) return lease;
   ++copies_;
   return Lease::copy_of(lease.bytes());
@@ -165,9 +166,9 @@ void BufferRing::return_batch() {
     io_uring_buf_ring_add(entries_, buffer->data, buffer->capacity, buffer->id,
                           io_uring_buf_ring_mask(options_.count), count++);
   }
-  if (count == 0) return;
-  io_uring_buf_ring_advance(entries_, count);
+  if (count != 0) io_uring_buf_ring_advance(entries_, count);
   with_kernel_ += static_cast<std::uint32_t>(count);
+  // Also when none came back now: a receiver may hear of an empty ring only after the buffers have returned to it.
   for (std::uint32_t free = with_kernel_; free > 0 && !starved_.empty(); --free) {
     StarvedReceiver& receiver = starved_.front();
     receiver.unlink();

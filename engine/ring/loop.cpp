@@ -20,6 +20,8 @@ constexpr unsigned kCompletionBudget = 4096;
 constexpr unsigned kBatchShare = 4;
 constexpr unsigned kLargestBatch = 32;
 
+constexpr std::chrono::hours kLongWait{1};
+
 }  // namespace
 
 Activation::Activation(Loop& loop) noexcept
@@ -122,6 +124,12 @@ Wait Loop::plan_wait(std::optional<TimePoint> deadline) {
   wait.completions = ring_.fresh_sends() + batch;
   wait.batch = options_.batch_wait;
   if (!ring_.has_minimum_wait()) emulate_minimum_wait(wait);
+  if (wait.completions == 1 || wait.batch.count() == 0) {
+    wait.completions = 1;
+    wait.batch = {};
+  } else if (!wait.timeout) {
+    wait.timeout = kLongWait;  // without one, the kernel returns after the minimum wait even if nothing came
+  }
   return wait;
 }
 

@@ -38,6 +38,7 @@ Connection::Connection(Server& server, net::Socket::Pointer socket)
 
 void Connection::wind_down() {
   winding_down_ = true;
+  responder_.close_afterwards();
   bool between_requests = reading_ && !reader_.started() && !socket_->stirred();
   if (!between_requests) return;
   task_ = finish_writing();

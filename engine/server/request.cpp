@@ -18,7 +18,7 @@ std::string_view origin_form(std::string_view target) {
 Request::Request(const wire::RequestHead& head, std::string_view body) : head_(&head), body_(body) {
   std::string_view target = origin_form(head.target);
   std::size_t mark = target.find('?');
-  path_ = target.substr(0, mark);
+  path_ = mark == 0 ? "/" : target.substr(0, mark);
   if (mark != std::string_view::npos) query_ = target.substr(mark + 1);
 }
 

@@ -60,12 +60,39 @@ class Watchdog {
   ~Watchdog() { alarm(0); }
 };
 
-/// A test with a shard. Whatever a test does, at its end every descriptor must be closed again; the shard's destructor
-/// checks the engine's own ledgers. Peers and clients are the test's local variables, so they are gone by then.
+/// A task that runs beside the test's own. Destroying it cancels the task.
+template <class T>
+class Background {
+ public:
+  /// Made ready here; runs when the caller next suspends.
+  explicit Background(Task<T> task) : task_(std::move(task)) { task_.start(ended_); }
+
+  bool done() const { return ended_.done; }
+  T take() { return task_.take(); }
+  void cancel() { task_.reset(); }
+  /// Waits for the end, within reason.
+  Task<bool> wait(Duration patience = kPatience) {
+    for (TimePoint end = Clock::now() + patience; !done();) {
+      if (Clock::now() > end) co_return false;
+      co_await sleep_for(200us);
+    }
+    co_return true;
+  }
+
+ private:
+  struct Ended : detail::ReadyNode {
+    Ended() : ReadyNode([](detail::ReadyNode& node) { static_cast<Ended&>(node).done = true; }) {}
+    bool done = false;
+  };
+  Ended ended_;
+  Task<T> task_;
+};
+
+/// A test with a shard. Whatever a test does, once it and its peers are gone every descriptor must be closed again; the
+/// shard's destructor checks the engine's own ledgers.
 class ShardTest : public ::testing::Test {
  protected:
-  void SetUp() override { descriptors_ = open_descriptors(); }
-  void TearDown() override {
+  ~ShardTest() override {
     shard_.reset();
     EXPECT_EQ(open_descriptors(), descriptors_) << "descriptors leaked";
   }
@@ -117,7 +144,7 @@ class ShardTest : public ::testing::Test {
 
  private:
   Watchdog watchdog_;
-  int descriptors_ = 0;
+  const int descriptors_ = open_descriptors();
   std::optional<Shard> shard_;
 };
 

@@ -14,15 +14,15 @@ function(sluice_configure_target target)
     target_link_options(${target} PUBLIC -fsanitize=${SLUICE_SANITIZERS})
   endif()
   if(SLUICE_LINK_TIME_OPTIMISATION)
-    # Objects hold ordinary code beside the link-time code: who links decides. Tests do without, they link fast.
-    target_compile_options(${target} PRIVATE -flto=auto -ffat-lto-objects)
-    target_link_options(${target} PRIVATE -fno-lto)
+    target_link_options(${target} PRIVATE -fno-lto)  # tests link fast, from the ordinary code in libsluice.a
   endif()
 endfunction()
 
-# sluice_link_optimised(<target>): the program is optimised as a whole, with the library in it.
+# sluice_link_optimised(<target>): a library carries link-time code beside the ordinary code, whoever links it decides;
+# a program is optimised as a whole, with the library in it.
 function(sluice_link_optimised target)
   if(SLUICE_LINK_TIME_OPTIMISATION)
+    target_compile_options(${target} PRIVATE -flto=auto -ffat-lto-objects)
     get_target_property(options ${target} LINK_OPTIONS)
     list(REMOVE_ITEM options -fno-lto)
     set_target_properties(${target} PROPERTIES LINK_OPTIONS "${options};-flto=auto")

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "tools/command/arguments.hpp"
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <memory>
+#include <optional>
 
 #include "tools/command/failure.hpp"
 
@@ -24,8 +25,14 @@ double seconds_of(std::string_view unit) {
   return unit == "h" ? 3600 : 0;
 }
 
-std::string read_all(std::istream& input) {
-  return std::string(std::istreambuf_iterator<char>(input), {});
+/// What is left of a file; errno says why if it cannot be read.
+std::optional<std::string> read_all(std::FILE* file) {
+  std::string data;
+  std::array<char, 64 * 1024> block;
+  while (std::size_t count = std::fread(block.data(), 1, block.size(), file))
+    data.append(block.data(), count);
+  if (std::ferror(file) != 0) return std::nullopt;
+  return data;
 }
 
 std::string_view trim(std::string_view text) {
@@ -50,14 +57,14 @@ Duration parse_duration(const std::string& text) {
 
 std::string read_data(const std::string& argument) {
   if (!argument.starts_with('@')) return argument;
-  if (argument == "@-") return read_all(std::cin);
   std::string path = argument.substr(1);
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string data = file ? read_all(file) : "";
-  if (!file || file.bad() || errno == EISDIR)
-    throw Failure(kReadInput, "cannot read '" + path + "': " + std::strerror(errno));
-  return data;
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::unique_ptr<std::FILE, Close> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"));
+  std::optional<std::string> data = file ? read_all(file.get()) : std::nullopt;
+  if (!data) throw Failure(kReadInput, "cannot read '" + path + "': " + std::strerror(errno));
+  return *std::move(data);
 }
 
 void apply_headers(Request& request, const std::vector<std::string>& arguments) {

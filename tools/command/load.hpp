@@ -12,7 +12,7 @@ namespace sluice::command {
 struct LoadArguments {
   std::string url;
   std::uint32_t connections = 64;
-  std::string duration;
+  std::optional<std::string> duration;
   std::optional<std::uint64_t> requests;
   std::uint32_t shards = 1;
   std::optional<double> rate;

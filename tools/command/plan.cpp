@@ -17,6 +17,13 @@ std::uint64_t part(std::uint64_t whole, std::uint64_t member, std::uint64_t coun
   return whole / count + (member < whole % count ? 1 : 0);
 }
 
+/// A URL that no request can be made of is told once, and not as an error of every request.
+void check_url(const std::string& text) {
+  Url url(text);
+  if (url.is_absolute() && url.scheme() == "http") return;
+  throw Failure(kBadUrl, "the URL must be 'http://' and a host: '" + text + "'");
+}
+
 }  // namespace
 
 Plan::Plan(const LoadArguments& arguments)
@@ -24,10 +31,9 @@ Plan::Plan(const LoadArguments& arguments)
       url_(complete_url(arguments.url)),
       body_(read_data(arguments.body)),
       timeout_(parse_duration(arguments.timeout)) {
-  Result<Url> url = Url::parse(url_);
-  if (!url) url.error().raise();
-  if (!arguments.duration.empty())
-    duration_ = parse_duration(arguments.duration);
+  check_url(url_);
+  if (arguments.duration)
+    duration_ = parse_duration(*arguments.duration);
   else if (!arguments.requests)
     duration_ = parse_duration(kUsualDuration);
   std::uint64_t most = arguments.requests.value_or(arguments.connections);
