@@ -15,7 +15,7 @@ ClientOptions& ClientOptions::base_url(std::string_view url) {
   Url parsed = Url::parse(url).value();
   if (!parsed.is_absolute() || parsed.raw_path().find('?') != std::string_view::npos || !parsed.fragment().empty())
     throw InvalidURL(Error(ErrorKind::invalid_url, Phase::setup,
-                           "a base URL must be absolute and have neither query nor fragment: '" + std::string(url) + "'"));
+                           "a base URL must be absolute and have neither query nor fragment"));
   base_url_ = std::move(parsed);
   return *this;
 }
@@ -65,7 +65,17 @@ Request::Request(Method method, std::string_view url) : method_(method) {
     defect_ = parsed.error();
 }
 
+namespace {
+
+Task<Result<Response>> send_by_itself(Request request) {
+  auto core = std::make_shared<detail::ClientCore>(ring::Loop::current(), ClientOptions());
+  co_return co_await detail::ClientCore::send(std::move(core), std::move(request));
+}
+
+}  // namespace
+
 Task<Result<Response>> RequestBuilder::as_result() && {
+  if (core_ == nullptr) return send_by_itself(std::move(request_));
   return detail::ClientCore::send(std::move(core_), std::move(request_));
 }
 
@@ -74,9 +84,7 @@ Task<Result<StreamingResponse>> StreamBuilder::as_result() && {
 }
 
 RequestBuilder request(Method method, std::string_view url) {
-  auto core = std::make_shared<detail::ClientCore>(ring::Loop::current(), ClientOptions());
-  Request made = core->build(method, url);
-  return RequestBuilder(std::move(core), std::move(made));
+  return RequestBuilder(nullptr, detail::ClientCore::build(ClientOptions(), method, url));
 }
 
 // ---- client

@@ -81,25 +81,24 @@ ClientCore::ClientCore(ring::Loop& loop, const ClientOptions& options)
 
 // ---- what a request means
 
-Request ClientCore::build(Method method, std::string_view url) const {
+Request ClientCore::build(const ClientOptions& options, Method method, std::string_view url) {
   Result<Url> parsed = Url::parse(url);
-  if (parsed && !parsed->is_absolute()) parsed = absolute(*parsed);
+  if (parsed && !parsed->is_absolute()) parsed = absolute(options.base_url_, *parsed);
   Request request(method, parsed ? *std::move(parsed) : Url());
   if (!parsed) {
     request.defect_ = parsed.error();
     return request;
   }
   Headers& headers = request.headers();
-  headers.reserve(options_.headers_.size() + 2, 256);
-  if (!options_.headers_.contains("host")) headers.add("Host", request.url().netloc());
-  for (Headers::Field field : options_.headers_) headers.add(field.name, field.value);
+  headers.reserve(options.headers_.size() + 2, 256);
+  if (!options.headers_.contains("host")) headers.add("Host", request.url().netloc());
+  for (Headers::Field field : options.headers_) headers.add(field.name, field.value);
   return request;
 }
 
 /// HTTPX's rule: a relative URL is appended to the path of the base URL, whatever it begins with.
-Result<Url> ClientCore::absolute(const Url& url) const {
+Result<Url> ClientCore::absolute(const Url& base, const Url& url) {
   if (url.is_absolute()) return url;
-  const Url& base = options_.base_url_;
   if (!base.is_absolute() || !url.scheme().empty() || !url.raw_host().empty())
     return Error(ErrorKind::unsupported_protocol, Phase::setup,
                  "the URL lacks 'http://' or a host: '" + without_secrets(url) + "'");
@@ -110,8 +109,8 @@ Result<Url> ClientCore::absolute(const Url& url) const {
   return Url::parse(joined);
 }
 
-void ClientCore::apply_parameters(Request& request) const {
-  if (request.parameters_.empty() && options_.parameters_.empty()) return;
+Result<void> ClientCore::apply_parameters(Request& request) const {
+  if (request.parameters_.empty() && options_.parameters_.empty()) return {};
   String query;
   for (const auto& [name, value] : options_.parameters_) {
     auto replaces = [wanted = std::string_view(name)](const auto& parameter) { return std::string_view(parameter.first) == wanted; };
@@ -119,13 +118,16 @@ void ClientCore::apply_parameters(Request& request) const {
       append_query_parameter(query, name, value);
   }
   for (const auto& [name, value] : request.parameters_) append_query_parameter(query, name, value);
+  if (query.size() + request.url_.str().size() > Url::kMaxLength)
+    return Error(ErrorKind::invalid_url, Phase::setup, "the URL is too long with its query parameters");
   request.url_ = request.url_.with_query(std::string_view(query));
+  return {};
 }
 
 Result<void> ClientCore::complete(Request& request) const {
   if (request.defect_) return *request.defect_;
   if (!request.url_.is_absolute()) {
-    auto url = absolute(request.url_);
+    auto url = absolute(options_.base_url_, request.url_);
     if (!url) return std::move(url).error();
     request.url_ = *std::move(url);
   }
@@ -134,7 +136,7 @@ Result<void> ClientCore::complete(Request& request) const {
                  "the URL has the scheme '" + std::string(request.url_.scheme()) + "', this build speaks only http");
   if (request.method() == Method("CONNECT"))
     return Error(ErrorKind::local_protocol_error, Phase::setup, "CONNECT would make a tunnel, not a response");
-  apply_parameters(request);
+  if (auto applied = apply_parameters(request); !applied) return applied;
   state_host(request);
   return state_length(request);
 }
@@ -186,10 +188,11 @@ Task<Result<StreamingResponse>> ClientCore::stream(std::shared_ptr<ClientCore> c
   auto completed = core->complete(request);
   if (!completed) co_return std::move(completed).error();
   http::Exchange exchange(core->pool_, core->connector_, core->timeout_of(request));
-  std::unique_ptr<StreamState, StreamStateDeleter> state(
-      new StreamState(std::move(core), std::move(request), std::move(exchange)));
+  auto state = std::allocate_shared<StreamState>(RecyclingAllocator<StreamState>(), std::move(core), std::move(request),
+                                                 std::move(exchange));
   auto opened = co_await state->exchange.open(state->request, state->response.head);
   if (!opened) co_return std::move(opened).error();
+  state->advance();
   co_return StreamingResponse(std::move(state));
 }
 

@@ -20,7 +20,8 @@ class ClientCore {
   ~ClientCore() { close(); }
 
   /// A request with the client's base URL and headers. A URL that is invalid becomes the request's defect.
-  Request build(Method method, std::string_view url) const;
+  static Request build(const ClientOptions& options, Method method, std::string_view url);
+  Request build(Method method, std::string_view url) const { return build(options_, method, url); }
 
   // Static, so that the task itself keeps the core alive.
   static Task<Result<Response>> send(std::shared_ptr<ClientCore> core, Request request);
@@ -32,12 +33,10 @@ class ClientCore {
   }
   const http::Pool& pool() const noexcept { return *pool_; }
 
-  static Chunk chunk_of(ring::Lease lease) noexcept { return Chunk(std::move(lease)); }
-
  private:
   Result<void> complete(Request& request) const;
-  Result<Url> absolute(const Url& url) const;
-  void apply_parameters(Request& request) const;
+  static Result<Url> absolute(const Url& base, const Url& url);
+  Result<void> apply_parameters(Request& request) const;
   Timeout timeout_of(const Request& request) const;
 
   ClientOptions options_;

@@ -9,7 +9,6 @@ namespace sluice {
 namespace detail {
 
 void ResponseStateDeleter::operator()(ResponseState* state) const noexcept { delete state; }
-void StreamStateDeleter::operator()(StreamState* state) const noexcept { delete state; }
 
 }  // namespace detail
 
@@ -89,34 +88,52 @@ Chunk Chunk::to_owned() && {
 
 // ---- StreamingResponse
 
-StreamingResponse::StreamingResponse(std::unique_ptr<detail::StreamState, detail::StreamStateDeleter> state) noexcept
-    : ResponseBase(&state->response), owned_(std::move(state)) {}
-StreamingResponse::StreamingResponse(StreamingResponse&& other) noexcept = default;
-StreamingResponse& StreamingResponse::operator=(StreamingResponse&& other) noexcept = default;
-StreamingResponse::~StreamingResponse() = default;
+namespace detail {
 
-Task<Result<std::optional<Chunk>>> StreamingResponse::next_result() {
+void StreamState::advance() {
   using Event = http::Exchange::Event;
-  detail::StreamState& state = *owned_;
-  while (!state.ended) {
-    Event event = state.exchange.poll();
-    if (event == Event::failed) co_return state.exchange.error();
-    if (event == Event::need_more) state.exchange.supply(co_await state.exchange.read());
-    state.response.body_bytes = state.exchange.body_bytes();
-    state.response.bytes_received = state.exchange.bytes_received();
-    if (event == Event::body)
-      co_return std::optional<Chunk>(detail::ClientCore::chunk_of(state.exchange.body_lease()));
+  while (!settled()) {
+    Event event = exchange.poll();
+    response.body_bytes = exchange.body_bytes();
+    response.bytes_received = exchange.bytes_received();
+    if (event == Event::need_more) return;
+    if (event == Event::body) chunk = Chunk(exchange.body_lease());
+    if (event == Event::failed) error = exchange.error();
     if (event == Event::end) {
-      state.ended = true;
-      state.response.trailers = state.exchange.take_trailers();
+      ended = true;
+      response.trailers = exchange.take_trailers();
     }
   }
-  co_return std::optional<Chunk>();
 }
 
-Task<std::optional<Chunk>> StreamingResponse::next() {
-  auto result = co_await next_result();
-  co_return std::move(result).value();
+Result<std::optional<Chunk>> StreamState::take() {
+  if (!chunk) {
+    if (error) return *error;
+    return std::optional<Chunk>();
+  }
+  std::optional<Chunk> taken = std::exchange(chunk, std::nullopt);
+  advance();
+  return taken;
 }
+
+bool ChunkAwaiter::await_ready() const noexcept { return stream_->settled(); }
+
+Task<void> ChunkAwaiter::fill(std::shared_ptr<StreamState> stream) {
+  stream->advance();
+  while (!stream->settled()) {
+    stream->exchange.supply(co_await stream->exchange.read());
+    stream->advance();
+  }
+}
+
+Result<std::optional<Chunk>> ChunkAwaiter::await_resume() {
+  if (filling_) filling_.take();
+  return stream_->take();
+}
+
+}  // namespace detail
+
+StreamingResponse::StreamingResponse(std::shared_ptr<detail::StreamState> stream) noexcept
+    : ResponseBase(&stream->response), stream_(std::move(stream)) {}
 
 }  // namespace sluice

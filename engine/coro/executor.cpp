@@ -13,4 +13,9 @@ void no_shard_on_this_thread() {
       __FILE__, __LINE__);
 }
 
+void two_waiters_at_one_place() {
+  base::check_failed("two tasks wait for the same thing at the same time, for instance for the same response's body",
+                     __FILE__, __LINE__);
+}
+
 }  // namespace sluice::detail

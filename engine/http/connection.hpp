@@ -36,7 +36,6 @@ class Connection final : public net::Socket::IdleWatcher,
   net::Socket::Pointer socket;
   wire::ResponseReader reader;
   TimePoint idle_since{};
-  std::uint64_t exchanges = 0;  // requests sent on it
 };
 
 }  // namespace sluice::http

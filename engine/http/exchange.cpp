@@ -18,6 +18,10 @@ Error before_sending(const Error& error, const Request& request) {
   return Error(std::move(facts));
 }
 
+Error no_tunnels() {
+  return Error(ErrorKind::local_protocol_error, Phase::setup, "CONNECT asks a proxy for a tunnel, which is not to be had here");
+}
+
 bool asks_to_close(const Headers& headers) {
   wire::FramingFields framing;
   for (Headers::Field field : headers) (void)framing.note(field.name, field.value);  // checked before
@@ -43,6 +47,7 @@ Task<Result<void>> Exchange::open(const Request& request, wire::ResponseHead& he
   request_ = &request;
   auto checked = wire::check_request(request.method(), request.url().raw_path(), request.headers());
   if (!checked) co_return before_sending(checked.error(), request);
+  if (request.method() == Method("CONNECT")) co_return before_sending(no_tunnels(), request);
   slot_ = pool_->try_acquire(key_of(request.url()));
   if (!slot_ || !slot_.connected()) {
     auto connected = co_await get_connection(request);
@@ -87,15 +92,15 @@ void Exchange::send(const Request& request, wire::ResponseHead& head) {
   }
   asked_to_close_ = asks_to_close(request.headers());
   connection.reader.start(request.method() == Method::Head ? wire::ReplyTo::head : wire::ReplyTo::request, head);
-  ++connection.exchanges;
 
   detail::String text;
   wire::write_request_head(text, request.method(), request.url().raw_path(), request.headers());
-  socket().write(std::move(text), request.shared_body(), net::after(Clock::now(), timeout_.write));
+  socket().write(std::move(text), request.shared_body(), timeout_.write);
 }
 
 Exchange::Event Exchange::poll() {
   if (error_) return Event::failed;
+  if (pool_->closed()) return fail(ErrorKind::client_closed, "the client was closed");
   Event event = reader().next(input_);
   if (event == Event::need_more && input_status_ != net::SocketStatus::ok) {
     if (input_status_ != net::SocketStatus::end) return fail_reading();
@@ -152,19 +157,25 @@ Exchange::Event Exchange::fail_reading() {
 }
 
 Exchange::Event Exchange::fail(ErrorKind kind, std::string message) {
-  Phase phase = head_done_ ? Phase::body : socket().writing() ? Phase::write : Phase::head;
+  Phase phase = head_done_ ? Phase::body : Phase::head;
   Error::Facts facts(kind, phase, std::move(message));
-  facts.system_code = socket().write_error() != 0 ? socket().write_error() : socket().system_code();
-  facts.library_code = reader().library_code();
-  facts.peer = socket().peer();
   facts.request = describe(*request_);
-  facts.bytes_sent = socket().bytes_sent() - sent_before_;
-  facts.bytes_received = socket().bytes_received() - received_before_;
-  facts.safe_to_retry = facts.bytes_sent == 0 && !socket().writing();
+  if (slot_.connection().socket != nullptr) add_facts(facts);  // none after the shard has gone
   error_ = Error(std::move(facts));
   input_lease_.drop();
   slot_.drop();
   return Event::failed;
+}
+
+/// What the socket and the reader know of a failure.
+void Exchange::add_facts(Error::Facts& facts) {
+  if (!head_done_ && socket().writing()) facts.phase = Phase::write;
+  facts.system_code = socket().write_error() != 0 ? socket().write_error() : socket().system_code();
+  facts.library_code = reader().library_code();
+  facts.peer = socket().peer();
+  facts.bytes_sent = socket().bytes_sent() - sent_before_;
+  facts.bytes_received = socket().bytes_received() - received_before_;
+  facts.safe_to_retry = facts.bytes_sent == 0 && !socket().writing();
 }
 
 Error Exchange::error() const { return *error_; }

@@ -63,6 +63,7 @@ class Exchange {
   void end();
   bool reusable();
   Event fail_reading();
+  void add_facts(Error::Facts& facts);
 
   std::shared_ptr<Pool> pool_;
   Connector* connector_;

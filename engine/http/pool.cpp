@@ -214,6 +214,16 @@ void Pool::discard_surplus() {
   while (idle_count_ > limits_.max_keepalive_connections) discard_idle(idle_.front());
 }
 
+void Pool::shut_down() {
+  // An exchange may outlive its shard, in a response that is still streamed; its socket must not.
+  while (!in_use_.empty()) {
+    Connection& connection = in_use_.front();
+    static_cast<base::TaggedListNode<OfPool>&>(connection).unlink();
+    connection.socket.reset();
+  }
+  close();
+}
+
 void Pool::close() {
   if (std::exchange(closed_, true)) return;
   unlink();  // no longer a resident of the loop

@@ -120,7 +120,7 @@ class Pool final : public ring::Resident, public std::enable_shared_from_this<Po
     Pool* pool;
   };
 
-  void shut_down() override { close(); }
+  void shut_down() override;
 
   Origin& origin_of(const OriginKey& key);
   void leave(Origin& origin);

@@ -38,7 +38,7 @@ void remove_path(const Address& address) {
 /// A socket file that nobody listens on any more.
 bool is_left_behind(const Address& address) {
   if (!has_path(address)) return false;
-  Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));  // its backlog may be full
   return ::connect(probe.number(), &address.raw(), address.size()) != 0 && errno == ECONNREFUSED;
 }
 

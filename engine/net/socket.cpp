@@ -117,7 +117,7 @@ void Socket::connected(ring::Completion completion) {
 
 // ---- writing
 
-void Socket::write(detail::String head, detail::SharedBytes body, TimePoint deadline) {
+void Socket::write(detail::String head, detail::SharedBytes body, Duration timeout) {
   base::check(!writing_, "two writes at once on a socket");
   head_ = std::move(head);
   body_ = std::move(body);
@@ -127,9 +127,10 @@ void Socket::write(detail::String head, detail::SharedBytes body, TimePoint dead
   }
   write_offset_ = 0;
   writing_ = true;
-  write_deadline_ = deadline;
+  write_timeout_ = timeout;
+  write_deadline_ = after(Clock::now(), timeout);
   if (failure_ != SocketStatus::ok) return end_write(EPIPE);
-  schedule(deadline);
+  schedule(write_deadline_);
   send_rest();
 }
 
@@ -155,7 +156,10 @@ void Socket::sent(ring::Completion completion) {
   auto count = static_cast<std::size_t>(std::max(result, 0));
   bytes_sent_ += count;
   write_offset_ += count;
-  if (write_offset_ < head_.size() + body_.size()) return send_rest();
+  if (write_offset_ < head_.size() + body_.size()) {
+    if (count > 0) write_deadline_ = after(loop_->now(), write_timeout_);
+    return send_rest();
+  }
   end_write(0);
 }
 
@@ -184,8 +188,8 @@ void Socket::resume_receiving() {
 void Socket::received(ring::Completion completion) {
   if (completion.result > 0) {
     ring::Lease lease = loop_->buffers().take(completion.buffer_id, static_cast<std::uint32_t>(completion.result));
-    if (retiring_) {
-      lease.drop();
+    if (retiring_ || failure_ != SocketStatus::ok) {
+      lease.drop();  // a reader that was told of the failure must not read on behind a gap
     } else {
       bytes_received_ += static_cast<std::uint64_t>(completion.result);
       received_.push_back(std::move(lease));

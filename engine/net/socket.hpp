@@ -71,8 +71,9 @@ class Socket : public detail::Recycled {
   /// Connects. On timed_out or failed the socket can only be dropped.
   Task<SocketStatus> connect(Address address, TimePoint deadline);
 
-  /// Starts to send `head`, then `body`; requires that nothing is being sent. The deadline covers the whole of it.
-  void write(detail::String head, detail::SharedBytes body, TimePoint deadline);
+  /// Starts to send `head`, then `body`; requires that nothing is being sent. Times out when the peer has taken nothing
+  /// for `timeout`.
+  void write(detail::String head, detail::SharedBytes body, Duration timeout);
   bool writing() const noexcept { return writing_; }
   /// errno of the write that failed, 0 if none did. A peer may still answer then, so reading goes on.
   int write_error() const noexcept { return write_error_; }
@@ -190,6 +191,7 @@ class Socket : public detail::Recycled {
   msghdr message_{};
 
   TimePoint write_deadline_ = kNever;  // of connecting, too
+  Duration write_timeout_ = Duration::max();
   TimePoint read_deadline_ = kNever;        // of the reader that waits
   Duration read_timeout_ = Duration::max();
   std::uint64_t bytes_sent_ = 0;

@@ -82,7 +82,8 @@ BufferRing::~BufferRing() {
 }
 
 Result<BufferRing*> BufferRing::open(io_uring& ring, const Options& options, void (*wake)(void*), void* wake_argument) {
-  if (!std::has_single_bit(options.count) || options.count > 32768 || options.buffer_size == 0)
+  if (options.buffer_size == 0) return setup_error(EINVAL, "the size of receive buffers must not be zero");
+  if (!std::has_single_bit(options.count) || options.count > 32768)
     return setup_error(EINVAL, "the number of receive buffers must be a power of two, at most 32768");
   struct Deleter {
     void operator()(BufferRing* buffers) const { delete buffers; }
@@ -143,7 +144,7 @@ void BufferRing::release_elsewhere(Buffer& buffer) noexcept {
     return free_when_unused(std::move(lock));
   }
   buffer.next = std::exchange(returned_elsewhere_, &buffer);
-  any_elsewhere_.store(true, std::memory_order_release);
+  any_elsewhere_.store(true);
   wake_(wake_argument_);  // under the lock: close() waits for it, so the loop behind it is still there
 }
 

@@ -143,9 +143,13 @@ class BufferRing {
   std::uint32_t leased() const noexcept { return leased_; }
   std::uint64_t copies() const noexcept { return copies_; }
   std::uint64_t starvations() const noexcept { return starvations_; }
+  /// Whether an address lies in a provided buffer.
   bool contains(const char* address) const noexcept {
     return address >= memory_ && address < memory_ + std::size_t{options_.count} * options_.buffer_size;
   }
+  /// Whether other threads have given buffers back that return_batch() has not seen. Sequentially consistent with
+  /// the wake-up that follows a return.
+  bool returned_elsewhere() const noexcept { return any_elsewhere_.load(); }
 
  private:
   friend class Lease;

@@ -5,6 +5,7 @@
 #include <latch>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include <sluice/error.hpp>
@@ -19,7 +20,14 @@ class Engine::Member {
   using Job = std::function<void(Shard&)>;
 
   void start(unsigned index, const ShardOptions& options, std::latch& started) {
-    thread_ = std::thread([this, index, options, &started] { live(index, options, started); });
+    try {
+      thread_ = std::thread([this, index, options, &started] { live(index, options, started); });
+    } catch (const std::system_error& error) {
+      Error::Facts facts(ErrorKind::system_error, Phase::setup, "no thread can be started for a shard (see ulimit -u)");
+      facts.system_code = error.code().value();
+      failure_ = std::make_exception_ptr(SystemError(Error(std::move(facts))));
+      started.count_down();
+    }
   }
   ~Member() {
     if (!thread_.joinable()) return;

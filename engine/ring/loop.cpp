@@ -40,6 +40,8 @@ Loop& Loop::current() {
   return *current_loop;
 }
 
+bool Loop::is_current() const noexcept { return current_loop == this; }
+
 Loop::Loop(const ShardOptions& options) : options_(options), timers_(Clock::now()), now_(Clock::now()) {}
 
 Result<std::unique_ptr<Loop>> Loop::open(const ShardOptions& options) {
@@ -66,7 +68,7 @@ void Loop::turn_until(Condition met) {
   while (!met()) {
     run_what_is_ready();
     // What has just run may have been all there was to wait for; what it started is submitted all the same.
-    wait_for_completions(met() ? Wait() : plan_wait(std::nullopt));
+    wait_for_completions(met() ? Wait() : plan_wait());
     reap_completions();
   }
 }
@@ -95,9 +97,14 @@ void Loop::run_until(const bool& done) {
   turn_until([&done] { return done; });
 }
 
-void Loop::turn(std::optional<TimePoint> deadline) {
+void Loop::turn(TimePoint deadline) {
   run_what_is_ready();
   wait_for_completions(plan_wait(deadline));
+  reap_completions();
+}
+
+void Loop::catch_up() {
+  wait_for_completions(Wait());
   reap_completions();
 }
 
@@ -115,6 +122,7 @@ void Loop::fire_timers() {
 Wait Loop::plan_wait(std::optional<TimePoint> deadline) {
   Wait wait;
   if (!ready_.empty() || ring_.has_completions() || !mailbox_.try_sleep()) return wait;
+  if (buffers_->returned_elsewhere()) return wait;  // after sleep was announced, as with messages
 
   if (auto timer = timers_.next_deadline(); timer && (!deadline || *timer < *deadline)) deadline = timer;
   if (deadline) wait.timeout = std::max(*deadline - Clock::now(), Duration::zero());

@@ -38,10 +38,14 @@ class Loop {
   /// The loop that runs on this thread; aborts with a sentence when there is none.
   static Loop& current();
 
+  bool is_current() const noexcept;
+
+  /// Handles what happened while nobody turned the loop, without waiting: connections may have ended.
+  void catch_up();
   /// Turns until `done` is true.
   void run_until(const bool& done);
-  /// One turn, which waits for an event at most until `deadline`.
-  void turn(std::optional<TimePoint> deadline);
+  /// One turn, which waits for an event until `deadline` at most.
+  void turn(TimePoint deadline);
 
   Ring& ring() noexcept { return ring_; }
   BufferRing& buffers() noexcept { return *buffers_; }
@@ -77,7 +81,7 @@ class Loop {
   void fire_timers();
   void wait_for_completions(const Wait& wait);
   void reap_completions();
-  Wait plan_wait(std::optional<TimePoint> deadline);
+  Wait plan_wait(std::optional<TimePoint> deadline = std::nullopt);
   void emulate_minimum_wait(Wait& wait);
 
   ShardOptions options_;

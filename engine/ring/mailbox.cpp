@@ -19,8 +19,12 @@ Mailbox::~Mailbox() {
 Result<void> Mailbox::open() {
   event_fd_ = eventfd(0, EFD_CLOEXEC);
   if (event_fd_ >= 0) return {};
-  Error::Facts facts(ErrorKind::system_error, Phase::setup, std::string("eventfd: ") + std::strerror(errno));
-  facts.system_code = errno;
+  int code = errno;
+  bool none_left = code == EMFILE || code == ENFILE;
+  Error::Facts facts(ErrorKind::system_error, Phase::setup,
+                     none_left ? "no file descriptor is left for an eventfd: raise the limit (ulimit -n)"
+                               : std::string("eventfd: ") + std::strerror(code));
+  facts.system_code = code;
   return Error(std::move(facts));
 }
 

@@ -15,7 +15,8 @@ namespace sluice::ring {
 class Message {
  public:
   virtual ~Message() = default;
-  virtual void deliver() = 0;
+  /// Must not throw: nobody could take the exception.
+  virtual void deliver() noexcept = 0;
 
  private:
   friend class Mailbox;

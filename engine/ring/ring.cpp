@@ -18,6 +18,8 @@ constexpr unsigned kSetupFlags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER
 // Multishot operations complete without an entry being submitted, so the completion queue is much the larger.
 constexpr unsigned kCompletionsPerEntry = 16;
 
+constexpr unsigned kMaxEntries = 32768;  // the kernel's limit
+
 std::uint64_t user_data_of(const Operation& operation, std::uint16_t generation) {
   return reinterpret_cast<std::uint64_t>(&operation) | (std::uint64_t{generation} << kGenerationShift);
 }
@@ -45,6 +47,11 @@ std::string setup_failure(int error) {
 }  // namespace
 
 Result<void> Ring::open(unsigned entries) {
+  if (entries == 0 || entries > kMaxEntries) {
+    Error::Facts facts(ErrorKind::system_error, Phase::setup, "ring_entries must be 1 to " + std::to_string(kMaxEntries));
+    facts.system_code = EINVAL;
+    return Error(std::move(facts));
+  }
   io_uring_params parameters{};
   parameters.flags = kSetupFlags;
   parameters.cq_entries = entries * kCompletionsPerEntry;
@@ -155,7 +162,10 @@ void Ring::enter(unsigned to_submit, const Wait& wait) {
   ++counters_.enters;
   // ETIME: the wait ran out. EINTR: a signal. EAGAIN, EBUSY: completions must be reaped before more is taken.
   bool expected = result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN || result == -EBUSY;
-  base::check(expected, "io_uring_enter failed");
+  if (!expected) [[unlikely]] {
+    std::string what = std::string("io_uring_enter failed: ") + std::strerror(-result);
+    base::check_failed(what.c_str(), __FILE__, __LINE__);
+  }
 }
 
 void Ring::submit_and_wait(const Wait& wait) {

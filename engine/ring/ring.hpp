@@ -19,7 +19,7 @@ namespace sluice::ring {
 struct Wait {
   unsigned completions = 0;                          ///< return when so many are there; 0: do not wait
   std::chrono::microseconds batch{0};                ///< after this long, one completion is enough
-  std::optional<std::chrono::nanoseconds> timeout;   ///< after this long, none is enough
+  std::optional<std::chrono::nanoseconds> timeout = std::nullopt;  ///< after this long, none is enough
 };
 
 /// One io_uring, used by the thread that opened it. Knows operations, counts them, and hands completions to their

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <sluice/shard.hpp>
 
+#include "engine/base/check.hpp"
 #include "engine/ring/loop.hpp"
 
 namespace sluice {
@@ -9,7 +10,7 @@ namespace {
 class Call : public ring::Message {
  public:
   explicit Call(std::function<void()> function) : function_(std::move(function)) {}
-  void deliver() override { function_(); }
+  void deliver() noexcept override { function_(); }
 
  private:
   std::function<void()> function_;
@@ -22,7 +23,9 @@ Shard::Shard(const ShardOptions& options) : loop_(ring::Loop::open(options).valu
 Shard::~Shard() = default;
 
 void Shard::drive(const std::function<void()>& start, const bool& done, const std::function<void()>& finish) {
+  base::check(!loop_->is_current(), "block_on() was called from a task of the same shard; await the task instead");
   ring::Activation activation(*loop_);
+  loop_->catch_up();
   start();
   loop_->run_until(done);
   finish();

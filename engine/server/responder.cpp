@@ -21,10 +21,6 @@ constexpr std::size_t kFullBytes = 64 * 1024;
 // What a small response takes; spares the buffer from growing while it is filled.
 constexpr std::size_t kUsualBytes = 512;
 
-TimePoint after(TimePoint now, Duration duration) {
-  return duration >= net::kNever - now ? net::kNever : now + duration;
-}
-
 /// Statuses whose responses end with their head (RFC 9112, 6.3).
 bool has_no_body(int status) {
   return status < 200 || status == 204 || status == 304;
@@ -155,7 +151,7 @@ bool Responder::full() const noexcept {
 
 bool Responder::flush() {
   if (socket_->writing() || socket_->write_error() != 0) return false;
-  socket_->write(std::move(out_), std::move(body_), after(socket_->loop().now(), write_timeout_));
+  socket_->write(std::move(out_), std::move(body_), write_timeout_);
   out_.clear();
   body_ = detail::SharedBytes();
   return true;

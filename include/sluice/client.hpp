@@ -20,9 +20,7 @@ namespace detail {
 template <class T>
 class ThrowingAwaiter {
  public:
-  explicit ThrowingAwaiter(Task<Result<T>> task) noexcept : task_(std::move(task)), inner_(std::move(task_).operator co_await()) {}
-  ThrowingAwaiter(const ThrowingAwaiter&) = delete;
-  ThrowingAwaiter& operator=(const ThrowingAwaiter&) = delete;
+  explicit ThrowingAwaiter(Task<Result<T>> task) noexcept : inner_(std::move(task).operator co_await()) {}
 
   bool await_ready() const noexcept { return false; }
   template <SluicePromise Parent>
@@ -32,7 +30,6 @@ class ThrowingAwaiter {
   T await_resume() { return std::move(inner_.await_resume()).value(); }
 
  private:
-  Task<Result<T>> task_;
   typename Task<Result<T>>::Awaiter inner_;
 };
 
@@ -60,7 +57,7 @@ class [[nodiscard]] RequestBuilder : public detail::RequestSetters<RequestBuilde
 
   Request& request() noexcept { return request_; }
 
-  std::shared_ptr<detail::ClientCore> core_;
+  std::shared_ptr<detail::ClientCore> core_;  // none: a client is made when the request is sent
   Request request_;
 };
 

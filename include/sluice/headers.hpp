@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -55,17 +56,26 @@ class Headers {
 
   class Iterator {
    public:
+    using iterator_concept = std::forward_iterator_tag;
+    using iterator_category = std::input_iterator_tag;  // gives values, not references
+    using value_type = Field;
+    using difference_type = std::ptrdiff_t;
+    using reference = Field;
+    using pointer = void;
+
+    Iterator() = default;
     Iterator(const Headers& headers, std::size_t position) : headers_(&headers), position_(position) {}
     Field operator*() const { return (*headers_)[position_]; }
     Iterator& operator++() {
       ++position_;
       return *this;
     }
+    Iterator operator++(int) { return {*headers_, position_++}; }
     bool operator==(const Iterator& other) const { return position_ == other.position_; }
 
    private:
-    const Headers* headers_;
-    std::size_t position_;
+    const Headers* headers_ = nullptr;
+    std::size_t position_ = 0;
   };
   Iterator begin() const { return {*this, 0}; }
   Iterator end() const { return {*this, size()}; }

@@ -30,12 +30,10 @@ struct StreamState;
 struct ResponseStateDeleter {
   void operator()(ResponseState* state) const noexcept;
 };
-struct StreamStateDeleter {
-  void operator()(StreamState* state) const noexcept;
-};
 }  // namespace detail
 
-/// What a response has besides its body. Views live as long as the response.
+/// What a response has besides its body. Views live as long as the response; one that was moved from may only be
+/// assigned to or destroyed.
 class ResponseBase {
  public:
   int status() const noexcept;
@@ -61,6 +59,9 @@ class ResponseBase {
 
  protected:
   explicit ResponseBase(const detail::ResponseState* state) noexcept : state_(state) {}
+  ResponseBase(const ResponseBase&) = default;
+  ResponseBase& operator=(const ResponseBase&) = default;
+  ~ResponseBase() = default;
   const detail::ResponseState* state_;
 };
 
@@ -101,36 +102,92 @@ class Chunk {
   std::span<const char> bytes() const noexcept { return bytes_; }
   std::string_view view() const noexcept { return {bytes_.data(), bytes_.size()}; }
   std::size_t size() const noexcept { return bytes_.size(); }
-  /// The same bytes in memory of their own; the receive buffer goes back at once.
+  /// The same bytes in memory of their own; the receive buffer goes back once nothing else lies in it.
   Chunk to_owned() &&;
 
  private:
-  friend class detail::ClientCore;
-  friend class StreamingResponse;
+  friend struct detail::StreamState;
   explicit Chunk(ring::Lease lease) noexcept;
 
   ring::Buffer* buffer_ = nullptr;
   std::span<const char> bytes_;
 };
 
-/// A response whose body is read piece by piece. Destroying it before the end closes the connection.
+namespace detail {
+
+/// Waits until a stream has a chunk, its end or an error. What it brings stays with the stream until it is handed out,
+/// so nothing is lost when it is cancelled.
+class ChunkAwaiter {
+ public:
+  explicit ChunkAwaiter(std::shared_ptr<StreamState> stream) noexcept : stream_(std::move(stream)) {}
+  bool await_ready() const noexcept;
+  template <SluicePromise Parent>
+  void await_suspend(std::coroutine_handle<Parent> parent) {
+    filling_ = fill(stream_);
+    filling_.start(parent.promise());
+  }
+  Result<std::optional<Chunk>> await_resume();
+
+ private:
+  static Task<void> fill(std::shared_ptr<StreamState> stream);
+
+  std::shared_ptr<StreamState> stream_;
+  Task<void> filling_;
+};
+
+}  // namespace detail
+
+/// The next piece of a streamed body, when it is awaited: a Chunk, or nothing at the end. Throws when the body is cut
+/// short or the read timeout passes; `.as_result()` gives a Result instead. Cancelling it loses nothing.
+class [[nodiscard]] NextChunk {
+ public:
+  class [[nodiscard]] AsResult {
+   public:
+    detail::ChunkAwaiter operator co_await() && { return detail::ChunkAwaiter(std::move(stream_)); }
+
+   private:
+    friend class NextChunk;
+    explicit AsResult(std::shared_ptr<detail::StreamState> stream) noexcept : stream_(std::move(stream)) {}
+    std::shared_ptr<detail::StreamState> stream_;
+  };
+
+  class Awaiter : public detail::ChunkAwaiter {
+   public:
+    using ChunkAwaiter::ChunkAwaiter;
+    std::optional<Chunk> await_resume() { return std::move(ChunkAwaiter::await_resume()).value(); }
+  };
+
+  Awaiter operator co_await() && { return Awaiter(std::move(stream_)); }
+  AsResult as_result() && { return AsResult(std::move(stream_)); }
+
+ private:
+  friend class StreamingResponse;
+  explicit NextChunk(std::shared_ptr<detail::StreamState> stream) noexcept : stream_(std::move(stream)) {}
+  std::shared_ptr<detail::StreamState> stream_;
+};
+
+/// A response whose body is read piece by piece. Destroying it before the end closes the connection; at the end the
+/// connection goes back to the client's pool. One task reads it at a time. It may be kept when its shard has gone, but
+/// then has nothing more to read.
 class StreamingResponse : public ResponseBase {
  public:
-  StreamingResponse(StreamingResponse&& other) noexcept;
-  StreamingResponse& operator=(StreamingResponse&& other) noexcept;
-  ~StreamingResponse();
+  StreamingResponse(StreamingResponse&& other) noexcept
+      : ResponseBase(std::exchange(other.state_, nullptr)), stream_(std::move(other.stream_)) {}
+  StreamingResponse& operator=(StreamingResponse&& other) noexcept {
+    stream_ = std::move(other.stream_);
+    state_ = std::exchange(other.state_, nullptr);
+    return *this;
+  }
 
-  /// The next piece of the body as it came, at most a receive buffer long; nothing at the end. Throws when the body
-  /// is cut short or the read timeout passes. A chunk that is kept keeps its buffer: see Chunk::to_owned().
-  Task<std::optional<Chunk>> next();
-  /// The same without exceptions.
-  Task<Result<std::optional<Chunk>>> next_result();
+  /// The next piece of the body as it came, at most a receive buffer long; nothing at the end. A chunk that is kept
+  /// keeps its buffer: see Chunk::to_owned().
+  NextChunk next() { return NextChunk(stream_); }
 
  private:
   friend class detail::ClientCore;
-  explicit StreamingResponse(std::unique_ptr<detail::StreamState, detail::StreamStateDeleter> state) noexcept;
+  explicit StreamingResponse(std::shared_ptr<detail::StreamState> stream) noexcept;
 
-  std::unique_ptr<detail::StreamState, detail::StreamStateDeleter> owned_;
+  std::shared_ptr<detail::StreamState> stream_;
 };
 
 }  // namespace sluice

@@ -60,8 +60,8 @@ class [[nodiscard]] Result<void> {
   void value() const {
     if (error_) error_->raise();
   }
-  const Error& error() const& { return *error_; }
-  Error&& error() && { return *std::move(error_); }
+  const Error& error() const& { return error_.value(); }
+  Error&& error() && { return std::move(error_).value(); }
 
  private:
   std::optional<Error> error_;

@@ -78,9 +78,14 @@ class [[nodiscard]] Task {
   }
   explicit operator bool() const noexcept { return static_cast<bool>(frame_); }
 
+  /// Owns the task while it is awaited, so that it ends with the coroutine that awaits it.
   class [[nodiscard]] Awaiter {
    public:
     explicit Awaiter(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+    Awaiter(const Awaiter&) = delete;
+    Awaiter& operator=(const Awaiter&) = delete;
+    ~Awaiter() { frame_.destroy(); }
+
     bool await_ready() const noexcept { return false; }
     template <detail::SluicePromise Parent>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Parent> parent) noexcept {
@@ -93,7 +98,8 @@ class [[nodiscard]] Task {
     std::coroutine_handle<promise_type> frame_;
   };
 
-  Awaiter operator co_await() && noexcept { return Awaiter(frame_); }
+  /// The task must not be empty; it is afterwards.
+  Awaiter operator co_await() && noexcept { return Awaiter(std::exchange(frame_, {})); }
 
   // For combinators and loops: start without a parent, look, take.
 

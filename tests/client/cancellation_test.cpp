@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A request is cancelled at each turn of the loop that it lives through, whatever it waits for at that moment. Nothing
-// of it may be left, and the client goes on working.
+// A request is cancelled at each turn of the loop that it lives through, whatever it waits for at that
+// moment. Nothing of it may be left, and the client goes on working.
 #include <string>
 #include <vector>
 
@@ -19,8 +19,8 @@ using namespace testing;
 
 class CancellationTest : public ShardTest {
  protected:
-  /// Starts what `make` gives, lets the loop turn `turns` times, and cancels. `each_turn` is called after each turn.
-  /// True when the task had ended by itself before.
+  /// Starts what `make` gives, lets the loop turn `turns` times, and cancels. `each_turn` is called after
+  /// each turn. True when the task had ended by itself before.
   template <class Make, class EachTurn>
   bool cancelled_after(int turns, Make make, EachTurn each_turn) {
     ring::Activation activation(shard().loop());
@@ -33,8 +33,9 @@ class CancellationTest : public ShardTest {
     return running.done();
   }
 
-  /// Cancels after the first turn, after the second, and so on until the task ends by itself. A turn may see nothing
-  /// because the peer is slow, so that takes a different number of turns each time; it must come to an end.
+  /// Cancels after the first turn, after the second, and so on until the task ends by itself. A turn may see
+  /// nothing because the peer is slow, so that takes a different number of turns each time; it must come to
+  /// an end.
   template <class Make, class EachTurn>
   void cancel_everywhere(AsyncClient& client, Make make, EachTurn each_turn) {
     int quick_ends = 0;
@@ -86,7 +87,8 @@ const std::string kChunked =
 TEST_F(CancellationTest, FromConnectToTheLastByte) {
   DrippingPeer peer(in_pieces(kChunked, 9));
   AsyncClient client(shard(), ClientOptions().limits({.max_keepalive_connections = 0}));
-  cancel_everywhere(client, [&] { return client.get(peer.url()).as_result(); }, [&] { peer.drip(); });
+  cancel_everywhere(
+      client, [&] { return client.get(peer.url()).as_result(); }, [&] { peer.drip(); });
 }
 
 TEST_F(CancellationTest, OnAConnectionThatWasUsedBefore) {
@@ -104,7 +106,8 @@ TEST_F(CancellationTest, NamesWithSeveralAddresses) {
   Peer six(Peer::answering(ok_response()), loopback("::1"));
   AsyncClient client(shard(), ClientOptions().limits({.max_keepalive_connections = 0}));
   std::string url = "http://a.localhost:" + std::to_string(six.port()) + "/";
-  cancel_everywhere(client, [&] { return client.get(url).as_result(); }, [] {});
+  cancel_everywhere(
+      client, [&] { return client.get(url).as_result(); }, [] {});
 }
 
 TEST_F(CancellationTest, LargeUploadToASlowReader) {
@@ -115,7 +118,8 @@ TEST_F(CancellationTest, LargeUploadToASlowReader) {
   });
   const std::string body = patterned_bytes(3'000'000);
   AsyncClient client(shard(), ClientOptions().limits({.max_keepalive_connections = 0}));
-  cancel_everywhere(client, [&] { return client.post(peer.url()).content(body).as_result(); }, [] {});
+  cancel_everywhere(
+      client, [&] { return client.post(peer.url()).content(body).as_result(); }, [] {});
 }
 
 TEST_F(CancellationTest, WhileStreaming) {
@@ -198,8 +202,8 @@ TEST_F(CancellationTest, ByTheWinnerOfARace) {
   Peer silent(Peer::silent());
   AsyncClient client(shard(), ClientOptions().timeout(kNoTimeout));
   run([&]() -> Task<void> {
-    auto winner = co_await when_any(client.get(silent.url()).as_result(), client.get(healthy_.url()).as_result(),
-                                    sleep_for(kPatience));
+    auto winner = co_await when_any(client.get(silent.url()).as_result(),
+                                    client.get(healthy_.url()).as_result(), sleep_for(kPatience));
     EXPECT_EQ(winner.index(), 1U);
   });
   EXPECT_EQ(client.pool_stats().connections, 1U);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every tabled response, and peers that go away after every byte: the client must say what happened, leave nothing
-// behind and go on working.
+// Every tabled response, and peers that go away after every byte: the client must say what happened, leave
+// nothing behind and go on working.
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -110,11 +110,12 @@ struct Framed {
 };
 const Framed kFramed[] = {
     {"counted", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nX: y\r\n\r\nnine byte", false},
-    {"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nnine\r\n5;a=b\r\n byte\r\n0\r\nT: u\r\n\r\n",
+    {"chunked",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nnine\r\n5;a=b\r\n byte\r\n0\r\nT: u\r\n\r\n",
      false},
     {"until close", "HTTP/1.1 200 OK\r\nX: y\r\n\r\nnine byte", true},
-    {"informational", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnine",
-     false},
+    {"informational",
+     "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnine", false},
     {"no body", "HTTP/1.1 204 No Content\r\nX: y\r\n\r\n", false},
 };
 
@@ -158,8 +159,8 @@ TEST_F(PartingPeerTest, AfterEveryByteOfTheResponse) {
     std::string bytes = kFramed[framed].bytes;
     for (Parting parting : {Parting::close, Parting::half_close, Parting::reset}) {
       for (std::size_t count = 0; count <= bytes.size(); ++count) {
-        SCOPED_TRACE(std::string(kFramed[framed].name) + ", parting " + std::to_string(int(parting)) + " after " +
-                     std::to_string(count));
+        SCOPED_TRACE(std::string(kFramed[framed].name) + ", parting " + std::to_string(int(parting)) +
+                     " after " + std::to_string(count));
         auto response = get(client, peer_.url(path_of({framed, count, std::size_t(parting)})));
         EXPECT_EQ(outcome_of(response), expected_outcome(kFramed[framed], count, parting));
         if (!response) {
@@ -188,7 +189,7 @@ TEST_F(PartingPeerTest, AfterEveryByteOfAStreamedResponse) {
         auto response = co_await client.stream(Method::Get, url).as_result();
         if (!response) co_return outcome_of(response);
         for (;;) {
-          auto chunk = co_await response->next_result();
+          auto chunk = co_await response->next().as_result();
           if (!chunk || !chunk->has_value()) co_return outcome_of(chunk);
         }
       });
@@ -199,7 +200,8 @@ TEST_F(PartingPeerTest, AfterEveryByteOfAStreamedResponse) {
 }
 
 TEST_F(PartingPeerTest, AfterEveryByteOnAConnectionThatWasUsedBefore) {
-  // The first request on each connection is answered in full; what happens to the second must not touch its facts.
+  // The first request on each connection is answered in full; what happens to the second must not touch its
+  // facts.
   const std::string first = ok_response("first");
   Peer peer([&](PeerConnection& connection) {
     connection.read_request();

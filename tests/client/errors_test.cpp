@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What goes wrong, and what the client says about it.
-#include <sys/resource.h>
-
 #include <cerrno>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "tests/support/shard_test.hpp"
 
@@ -81,7 +80,8 @@ TEST_F(ErrorsTest, UnknownHost) {
 
 TEST_F(ErrorsTest, UnreachableAddress) {
   AsyncClient client(shard());
-  Error error = error_of(client.get("http://255.255.255.255/"));  // the kernel itself refuses to connect there
+  Error error =
+      error_of(client.get("http://255.255.255.255/"));  // the kernel itself refuses to connect there
   EXPECT_EQ(kind_and_phase(error), "ConnectError in connect");
   EXPECT_EQ(error.system_code(), ENETUNREACH);
   EXPECT_EQ(error.facts().peer, "255.255.255.255:80");
@@ -208,7 +208,8 @@ TEST_F(ErrorsTest, PoolTimeout) {
   EXPECT_EQ(kind_and_phase(outcome), "PoolTimeout in pool");
   EXPECT_EQ(outcome.facts().request, "GET " + silent.url("/second"));
   EXPECT_EQ(outcome.facts().bytes_sent, 0U);
-  EXPECT_NE(std::string(outcome.what()).find(" 1 "), std::string::npos) << "the limit is not named: " << outcome.what();
+  EXPECT_NE(std::string(outcome.what()).find(" 1 "), std::string::npos)
+      << "the limit is not named: " << outcome.what();
   expect_works_afterwards(client);
 }
 
@@ -280,24 +281,46 @@ TEST_F(ErrorsTest, LimitsOnWhatAPeerMaySend) {
   };
   std::string informational;
   for (int i = 0; i < 3; ++i) informational += "HTTP/1.1 102 Processing\r\n\r\n";
-  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n";
+  const std::string chunked =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n";
   const std::vector<LimitRow> rows = {
-      {"head too large", {.max_head_bytes = 200}, ok_response("", "X: " + std::string(300, 'x') + "\r\n"),
+      {"head too large",
+       {.max_head_bytes = 200},
+       ok_response("", "X: " + std::string(300, 'x') + "\r\n"),
        "RemoteProtocolError in head"},
-      {"head just right", {.max_head_bytes = 400}, ok_response("", "X: " + std::string(300, 'x') + "\r\n"), "ok"},
-      {"default head limit", {}, ok_response("", "X: " + std::string(100 * 1024, 'x') + "\r\n"),
+      {"head just right",
+       {.max_head_bytes = 400},
+       ok_response("", "X: " + std::string(300, 'x') + "\r\n"),
+       "ok"},
+      {"default head limit",
+       {},
+       ok_response("", "X: " + std::string(100 * 1024, 'x') + "\r\n"),
        "RemoteProtocolError in head"},
-      {"endless status line", {}, "HTTP/1.1 200 " + std::string(200 * 1024, 'x'), "RemoteProtocolError in head"},
-      {"too many fields", {.max_header_count = 10}, ok_response("", fields(10)), "RemoteProtocolError in head"},
+      {"endless status line",
+       {},
+       "HTTP/1.1 200 " + std::string(200 * 1024, 'x'),
+       "RemoteProtocolError in head"},
+      {"too many fields",
+       {.max_header_count = 10},
+       ok_response("", fields(10)),
+       "RemoteProtocolError in head"},
       {"fields just right", {.max_header_count = 11}, ok_response("", fields(10)), "ok"},
       {"default field limit", {}, ok_response("", fields(256)), "RemoteProtocolError in head"},
-      {"too many 1xx", {.max_informational_responses = 2}, informational + ok_response(), "RemoteProtocolError in head"},
+      {"too many 1xx",
+       {.max_informational_responses = 2},
+       informational + ok_response(),
+       "RemoteProtocolError in head"},
       {"1xx just right", {.max_informational_responses = 3}, informational + ok_response(), "ok"},
-      {"counted body too large", {.max_buffered_body_bytes = 15}, ok_response("1234567812345678"), "LimitExceeded in body"},
+      {"counted body too large",
+       {.max_buffered_body_bytes = 15},
+       ok_response("1234567812345678"),
+       "LimitExceeded in body"},
       {"counted body just right", {.max_buffered_body_bytes = 16}, ok_response("1234567812345678"), "ok"},
       {"chunked body too large", {.max_buffered_body_bytes = 15}, chunked, "LimitExceeded in body"},
       {"chunked body just right", {.max_buffered_body_bytes = 16}, chunked, "ok"},
-      {"announced far too large", {}, "HTTP/1.1 200 OK\r\nContent-Length: 9000000000000000000\r\n\r\nx",
+      {"announced far too large",
+       {},
+       "HTTP/1.1 200 OK\r\nContent-Length: 9000000000000000000\r\n\r\nx",
        "RemoteProtocolError in body"},
   };
   for (const LimitRow& row : rows) {
@@ -341,7 +364,8 @@ TEST_F(ErrorsTest, NoDescriptorIsLeft) {
   rlimit none = before;
   none.rlim_cur = 0;
   setrlimit(RLIMIT_NOFILE, &none);
-  auto response = loop.block_on(std::move(request));  // a sanitizer may want descriptors of its own: nothing else here
+  auto response =
+      loop.block_on(std::move(request));  // a sanitizer may want descriptors of its own: nothing else here
   setrlimit(RLIMIT_NOFILE, &before);
   ASSERT_FALSE(response);
   const Error& error = response.error();
@@ -431,10 +455,10 @@ TEST_F(ErrorsTest, ErrorTextsCarryNoCredentials) {
   ClosedPort nobody;
   AsyncClient client(shard());
   std::string authority = nobody.address().str();
-  for (std::string url : {"http://user:hunter2@" + authority + "/p?token=hunter2#hunter2",
-                          "https://user:hunter2@" + authority + "/?token=hunter2",
-                          "//user:hunter2@" + authority + "/?token=hunter2",
-                          "http://user:hunter2@/?token=hunter2"s}) {
+  for (std::string url :
+       {"http://user:hunter2@" + authority + "/p?token=hunter2#hunter2",
+        "https://user:hunter2@" + authority + "/?token=hunter2",
+        "//user:hunter2@" + authority + "/?token=hunter2", "http://user:hunter2@/?token=hunter2"s}) {
     Error error = error_of(client.get(url));
     EXPECT_EQ(std::string(error.what()).find("hunter2"), std::string::npos) << error.what();
     EXPECT_EQ(error.facts().request.find("hunter2"), std::string::npos) << error.facts().request;

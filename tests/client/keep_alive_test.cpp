@@ -22,13 +22,18 @@ struct Row {
   const char* connection = nullptr;  // the request's Connection field
 };
 
+void PrintTo(const Row& row, std::ostream* out) {
+  *out << row.name;
+}
+
 class KeepAliveTable : public KeepAliveTest, public ::testing::WithParamInterface<Row> {};
 
 const Row kRows[] = {
     {"Counted", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true},
     {"Empty", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true},
     {"Chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", true},
-    {"ChunkedWithTrailers", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nA: b\r\n\r\n", true},
+    {"ChunkedWithTrailers",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nA: b\r\n\r\n", true},
     {"NoContent", "HTTP/1.1 204 No Content\r\n\r\n", true},
     {"NotModified", "HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n", true},
     {"ServerError", "HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nno", true},
@@ -39,11 +44,13 @@ const Row kRows[] = {
     {"Close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false},
     {"CloseInOtherCase", "HTTP/1.1 200 OK\r\nconnection: CLOSE\r\nContent-Length: 0\r\n\r\n", false},
     {"CloseInAList", "HTTP/1.1 200 OK\r\nConnection: x, close\r\nContent-Length: 0\r\n\r\n", false},
-    {"CloseInASecondField", "HTTP/1.1 200 OK\r\nConnection: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false},
+    {"CloseInASecondField",
+     "HTTP/1.1 200 OK\r\nConnection: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false},
     {"CloseOnNoContent", "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n", false},
     {"Http10", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", false},
     {"Http10KeepAlive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", true},
-    {"LengthAndCoding", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
+    {"LengthAndCoding", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     false},
     {"BytesAfterTheEnd", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n", false},
     {"BytesAfterNoContent", "HTTP/1.1 204 No Content\r\n\r\nx", false},
     {"BodyInReplyToHead", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false, "HEAD"},
@@ -67,7 +74,7 @@ TEST_P(KeepAliveTable, ConnectionIsReusedOrNot) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, KeepAliveTable, ::testing::ValuesIn(kRows),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& row) { return std::string(row.param.name); });
 
 // ---- idle connections
 

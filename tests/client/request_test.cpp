@@ -68,10 +68,9 @@ TEST_F(RequestTest, LengthIsStatedForBodiesAndForMethodsThatUsuallyHaveOne) {
 
 TEST_F(RequestTest, FieldsAreReplacedAddedAndRemoved) {
   Peer peer(log_.answering());
-  AsyncClient client(shard(), ClientOptions()
-                                  .header("accept", "text/html")
-                                  .header("X-Client", "1")
-                                  .without_header("User-Agent"));
+  AsyncClient client(
+      shard(),
+      ClientOptions().header("accept", "text/html").header("X-Client", "1").without_header("User-Agent"));
   auto request = wire(client.get(peer.url())
                           .header("x-client", "2")
                           .add_header("X-Many", "a")
@@ -113,7 +112,8 @@ TEST_F(RequestTest, QueryParameters) {
     return line.substr(4, line.size() - 13);
   };
   EXPECT_EQ(target(plain.get(peer.url("/p?z=9"))), "/p?z=9");
-  EXPECT_EQ(target(plain.get(peer.url("/p?z=9")).query("a", "1")), "/p?a=1");  // HTTPX's rule: they replace it
+  EXPECT_EQ(target(plain.get(peer.url("/p?z=9")).query("a", "1")),
+            "/p?a=1");  // HTTPX's rule: they replace it
   EXPECT_EQ(target(plain.get(peer.url()).query("a", "1 2&").query("a", "\xC3\xA4")), "/?a=1+2%26&a=%C3%A4");
   EXPECT_EQ(target(plain.get(peer.url()).query("a\r\nb", std::string_view("\0", 1))), "/?a%0D%0Ab=%00");
 
@@ -250,7 +250,8 @@ TEST_F(RequestTest, RequestsThatHttpDoesNotAllowAreRefused) {
     Request request(row.method, peer.url());
     for (auto [name, value] : row.fields) request.add_header(name, value);
     request.content(row.body);
-    EXPECT_EQ(outcome_of(run(client.send(std::move(request)).as_result())), "LocalProtocolError in setup") << row.what;
+    EXPECT_EQ(outcome_of(run(client.send(std::move(request)).as_result())), "LocalProtocolError in setup")
+        << row.what;
   }
   EXPECT_EQ(peer.connections(), 0);
 }

@@ -23,8 +23,9 @@ class ResponseTest : public ShardTest {
 };
 
 TEST_F(ResponseTest, Parts) {
-  Response response =
-      fetch("HTTP/1.1 201 Made It\r\nX-A: 1\r\nx-a: 2\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello");
+  Response response = fetch(
+      "HTTP/1.1 201 Made It\r\nX-A: 1\r\nx-a: 2\r\nContent-Type: text/plain\r\nContent-Length: "
+      "5\r\n\r\nhello");
   EXPECT_EQ(response.status(), 201);
   EXPECT_EQ(response.reason(), "Made It");
   EXPECT_EQ(response.http_version(), "HTTP/1.1");
@@ -62,14 +63,17 @@ TEST_F(ResponseTest, Framings) {
            {"until close", "HTTP/1.1 200 OK\r\n\r\nhello", "hello"},
            {"HTTP/1.0 until close", "HTTP/1.0 200 OK\r\n\r\nhello", "hello", "HTTP/1.0"},
            {"HTTP/1.0 counted", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", "HTTP/1.0"},
-           {"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", "hello"},
+           {"chunked",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", "hello"},
            {"HEAD", head_only, "", "HTTP/1.1", Method::Head},
-           {"HEAD chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "", "HTTP/1.1", Method::Head},
+           {"HEAD chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "", "HTTP/1.1",
+            Method::Head},
            {"204", "HTTP/1.1 204 No Content\r\n\r\n", ""},
            {"204 with a length", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", ""},
            {"304", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", ""},
            {"after 100, 102 and 103",
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" +
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: "
+            "x\r\n\r\n" +
                 head_only + "hello",
             "hello"},
        }) {
@@ -83,7 +87,8 @@ TEST_F(ResponseTest, Framings) {
 
 TEST_F(ResponseTest, Trailers) {
   Response response = fetch(
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: head\r\n\r\n2\r\nhi\r\n0\r\nX: trailer\r\nY: z\r\n\r\n");
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: head\r\n\r\n2\r\nhi\r\n0\r\nX: trailer\r\nY: "
+      "z\r\n\r\n");
   EXPECT_EQ(response.headers().get("x"), "head");
   EXPECT_EQ(response.trailers().get("x"), "trailer");
   EXPECT_EQ(response.trailers().get("y"), "z");
@@ -108,7 +113,8 @@ TEST_F(ResponseTest, TextIsUtf8WhateverCame) {
   struct Row {
     std::string_view bytes, text;
   };
-  // The replaced parts are those of Unicode 15, 3.9; the texts are what Python's bytes.decode(errors="replace") gives.
+  // The replaced parts are those of Unicode 15, 3.9; the texts are what Python's
+  // bytes.decode(errors="replace") gives.
   for (const Row& row : std::vector<Row>{
            {"plain", "plain"},
            {"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80", "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"},
@@ -152,7 +158,8 @@ TEST_F(ResponseTest, StatusClassesAndWhatTheyRaise) {
        }) {
     std::string code = std::to_string(row.status);
     SCOPED_TRACE(code);
-    Response response = fetch("HTTP/1.1 " + code + " " + row.reason + "\r\n" + row.fields + "Content-Length: 0\r\n\r\n");
+    Response response =
+        fetch("HTTP/1.1 " + code + " " + row.reason + "\r\n" + row.fields + "Content-Length: 0\r\n\r\n");
     EXPECT_EQ(response.is_success(), row.status / 100 == 2);
     EXPECT_EQ(response.is_redirect(), row.status / 100 == 3);
     EXPECT_EQ(response.is_client_error(), row.status / 100 == 4);
@@ -166,7 +173,8 @@ TEST_F(ResponseTest, StatusClassesAndWhatTheyRaise) {
       response.raise_for_status();
       ADD_FAILURE() << "raised nothing";
     } catch (const HTTPStatusError& error) {
-      EXPECT_EQ(error.facts().message, row.text + (" for url '" + std::string(response.url().str())) + "'" + row.location +
+      EXPECT_EQ(error.facts().message, row.text + (" for url '" + std::string(response.url().str())) + "'" +
+                                           row.location +
                                            "\nFor more information check: "
                                            "https://developer.mozilla.org/en-US/docs/Web/HTTP/Status/" +
                                            code);
@@ -175,8 +183,10 @@ TEST_F(ResponseTest, StatusClassesAndWhatTheyRaise) {
 }
 
 TEST_F(ResponseTest, SwitchingProtocolsAndConnectAreNotOurBusiness) {
-  // A 101 that was not asked for, and a tunnel that nobody would read from, must not end in a hang or in wrong bytes.
-  Peer upgrade(Peer::answering("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nproto"));
+  // A 101 that was not asked for, and a tunnel that nobody would read from, must not end in a hang or in
+  // wrong bytes.
+  Peer upgrade(
+      Peer::answering("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nproto"));
   AsyncClient client(shard());
   EXPECT_EQ(outcome_of(get(client, upgrade.url())), "RemoteProtocolError in head");
   Peer tunnel(Peer::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));

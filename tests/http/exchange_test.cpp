@@ -97,7 +97,8 @@ TEST_F(ExchangeTest, ClosedBetweenGettingAConnectionAndUsingIt) {
     Background waiting(second.open(get, second_head));
     co_await yield();
     EXPECT_EQ(pool_->stats().waiting, 1U);
-    EXPECT_EQ(first.poll(), Exchange::Event::end);  // hands its connection to the second, which has not run yet
+    EXPECT_EQ(first.poll(),
+              Exchange::Event::end);  // hands its connection to the second, which has not run yet
     pool_->close();
     EXPECT_TRUE(co_await waiting.wait());
     auto result = waiting.take();

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "engine/http/pool.hpp"
 
-#include <sys/socket.h>
-
 #include <map>
 #include <random>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "tests/support/shard_test.hpp"
 
@@ -96,7 +95,8 @@ TEST_F(PoolTest, OriginsDoNotShare) {
   auto pool = make();
   run([&]() -> Task<void> {
     place(*pool, kA).release();
-    for (OriginKey other : {kB, OriginKey{"http", "a", 81}, OriginKey{"ws", "a", 80}, OriginKey{"http", "aa", 80}}) {
+    for (OriginKey other :
+         {kB, OriginKey{"http", "a", 81}, OriginKey{"ws", "a", 80}, OriginKey{"http", "aa", 80}}) {
       Slot slot = pool->try_acquire(other);
       EXPECT_FALSE(slot.connected());
     }
@@ -283,7 +283,8 @@ TEST_F(PoolTest, ThePoolMayGoBeforeItsSlots) {
 }
 
 TEST_F(PoolTest, AnyOrderOfEventsKeepsTheLedger) {
-  // A long random life, from a fixed seed: the pool checks its own ledger at every step, this checks its limits.
+  // A long random life, from a fixed seed: the pool checks its own ledger at every step, this checks its
+  // limits.
   for (unsigned seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
@@ -316,10 +317,12 @@ TEST_F(PoolTest, AnyOrderOfEventsKeepsTheLedger) {
             }
             break;
           case 5:
-            if (!waiting.empty() && pick(3) == 0) waiting.erase(waiting.begin() + std::ptrdiff_t(pick(waiting.size())));
+            if (!waiting.empty() && pick(3) == 0)
+              waiting.erase(waiting.begin() + std::ptrdiff_t(pick(waiting.size())));
             break;
           case 6:
-            if (!far_ends_.empty()) std::next(far_ends_.begin(), std::ptrdiff_t(pick(far_ends_.size())))->second.close();
+            if (!far_ends_.empty())
+              std::next(far_ends_.begin(), std::ptrdiff_t(pick(far_ends_.size())))->second.close();
             break;
           case 7:
             co_await sleep_for(std::chrono::microseconds(pick(300)));

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "engine/net/resolver.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <fstream>
 #include <string>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/support/shard_test.hpp"
 
@@ -20,7 +19,6 @@ using namespace sluice::testing;
 
 class ResolverTest : public ShardTest {
  protected:
-  ResolverTest() { close(mkstemp(path_.data())); }
   ~ResolverTest() override { unlink(path_.c_str()); }
 
   /// Each content gets a time of its own, so that the resolver sees the change however coarse the clock is.
@@ -37,7 +35,13 @@ class ResolverTest : public ShardTest {
     return text;
   }
 
-  std::string path_ = "/tmp/sluice-hosts-XXXXXX";
+  static std::string temporary_file() {
+    std::string path = "/tmp/sluice-hosts-XXXXXX";
+    close(mkstemp(path.data()));
+    return path;
+  }
+
+  std::string path_ = temporary_file();
   time_t time_ = 1'000'000'000;
   HostsFileResolver resolver_{path_};
 };

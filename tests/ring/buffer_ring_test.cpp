@@ -21,7 +21,8 @@ class BufferRingTest : public ShardTest {
  protected:
   /// A peer that answers every request with this body.
   std::function<void(PeerConnection&)> serving(const std::string& body) {
-    std::string reply = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    std::string reply =
+        "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
     return [reply](PeerConnection& connection) {
       while (!connection.read_head().empty()) connection.send(reply);
     };
@@ -37,7 +38,8 @@ TEST_F(BufferRingTest, AStarvedRingServesEverybody) {
     auto one = [](AsyncClient& c, std::string url) -> Task<Response> { co_return co_await c.get(url); };
     std::vector<Task<Response>> requests;
     for (int i = 0; i < 24; ++i) requests.push_back(one(client, peer.url()));
-    for (const Response& response : co_await when_all(std::move(requests))) EXPECT_EQ(response.content(), body);
+    for (const Response& response : co_await when_all(std::move(requests)))
+      EXPECT_EQ(response.content(), body);
   });
   EXPECT_GT(shard().stats().buffer_starvations, 0U);
   expect_quiet(client);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "engine/ring/loop.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <string>
@@ -9,7 +11,6 @@
 
 #include <sluice/combinators.hpp>
 
-#include "engine/ring/loop.hpp"
 #include "tests/support/shard_test.hpp"
 
 namespace sluice::ring {
@@ -62,7 +63,8 @@ TEST_P(LoopTest, IdleShardSleepsWithReceiversThatWait) {
   run([&]() -> Task<void> {
     std::vector<std::unique_ptr<Background<Result<Response>>>> requests;
     for (int i = 0; i < 40; ++i)
-      requests.push_back(std::make_unique<Background<Result<Response>>>(client.get(silent.url()).as_result()));
+      requests.push_back(
+          std::make_unique<Background<Result<Response>>>(client.get(silent.url()).as_result()));
     co_await sleep_for(30ms);
     std::uint64_t before = shard().stats().ring_enters;
     co_await sleep_for(100ms);

@@ -1,170 +1,271 @@
 // SPDX-License-Identifier: MIT
-// Shards as a whole: making them, running them, letting them go.
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
+// Shards and engines on threads, and how they end.
+#include "tests/support/shard_test.hpp"
 
-#include <cstddef>
-#include <functional>
+#include <atomic>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
 #include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
 
 #include <sluice/combinators.hpp>
-
-#include "tests/support/shard_test.hpp"
+#include <sluice/engine.hpp>
 
 namespace sluice {
 namespace {
 
 using namespace testing;
 
-class ShardLifeTest : public ShardTest {};
+class ShardThreadsTest : public ShardTest {};
 
-TEST_F(ShardLifeTest, GivesTheValueOrTheException) {
-  EXPECT_EQ(run([]() -> Task<int> { co_return 7; }), 7);
-  EXPECT_THROW(run([]() -> Task<int> {
-                 throw std::runtime_error("no");
-                 co_return 0;
-               }),
-               std::runtime_error);
-  EXPECT_EQ(run([]() -> Task<int> {
-              co_await sleep_for(1ms);
-              co_return 8;
-            }),
-            8);
-}
-
-TEST_F(ShardLifeTest, TheOneLinerMakesAShardOfItsOwn) {
-  auto task = []() -> Task<int> {
-    co_await yield();
-    co_return 5;
-  };
-  EXPECT_EQ(sluice::run(task()), 5);
-}
-
-TEST_F(ShardLifeTest, SleepsAreNeverTooShortAndNotMuchTooLong) {
-  run([]() -> Task<void> {
-    for (auto duration : {0us, 100us, 1500us, 10'000us, 70'000us}) {
-      TimePoint start = Clock::now();
-      co_await sleep_for(duration);
-      EXPECT_GE(Clock::now() - start, duration);
-      EXPECT_LT(Clock::now() - start, duration + 5s);
-    }
-  });
-}
-
-TEST_F(ShardLifeTest, ShutdownWithAClientThatIsStillThere) {
-  Peer peer([](PeerConnection& connection) {
-    while (!connection.read_head().empty()) connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-  });
-  std::optional<AsyncClient> client(std::in_place, shard());
-  ASSERT_TRUE(get(*client, peer.url()));
-  EXPECT_EQ(client->pool_stats().idle, 1U);
-  {
-    Shard other;  // a second shard on the same thread is none of the first one's business
-    AsyncClient there(other);
-    auto result = other.block_on(there.get(peer.url()).as_result());
-    EXPECT_TRUE(result);
+Task<int> count_answers(AsyncClient& client, std::string url, int requests) {
+  int right = 0;
+  for (int i = 0; i < requests; ++i) {
+    auto response = co_await client.get(url).as_result();
+    right += response && response->content() == "shared" ? 1 : 0;
   }
-  EXPECT_TRUE(get(*client, peer.url()));
-  shard().post([] {});
+  co_return right;
+}
+
+TEST_F(ShardThreadsTest, EachThreadItsOwn) {
+  Peer peer(Peer::answering(ok_response("shared")));
+  std::atomic<int> right{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      Shard own;
+      AsyncClient client(own);
+      right += own.block_on(count_answers(client, peer.url(), 50));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 200);
+}
+
+TEST_F(ShardThreadsTest, PostingBetweenShards) {
+  // A ball goes round a ring of shards.
+  constexpr int kShards = 3, kRounds = 500;
+  std::vector<Shard*> shards(kShards);
+  std::atomic<int> ready{0}, hops{0};
+  std::atomic<bool> over{false};
+  std::function<void(int)> hop = [&](int at) {
+    if (++hops == kShards * kRounds) {
+      over = true;
+      return;
+    }
+    int next = (at + 1) % kShards;
+    EXPECT_TRUE(shards[std::size_t(next)]->post([&hop, next] { hop(next); }));
+  };
+  std::vector<std::thread> threads;
+  std::atomic<int> left{0};
+  for (int i = 0; i < kShards; ++i) {
+    threads.emplace_back([&, i] {
+      Shard own;
+      shards[std::size_t(i)] = &own;
+      ++ready;
+      while (ready < kShards) std::this_thread::yield();
+      auto play = [&]() -> Task<void> {
+        if (i == 0) hop(0);
+        while (!over) co_await sleep_for(1ms);
+      };
+      own.block_on(play());
+      ++left;  // nobody may go while another might still post to him
+      while (left < kShards) std::this_thread::yield();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(hops, kShards * kRounds);
+}
+
+TEST_F(ShardThreadsTest, ResponsesAndChunksMoveBetweenThreads) {
+  Peer peer(Peer::answering(ok_response("shared")));
+  for (int i = 0; i < 20; ++i) {
+    std::vector<Chunk> chunks;
+    std::optional<Response> response;
+    std::thread([&] {
+      Shard own;
+      AsyncClient client(own);
+      response.emplace(own.block_on(client.get(peer.url()).as_result()).value());
+      auto stream = [&]() -> Task<void> {
+        StreamingResponse streaming = co_await client.stream(Method::Get, peer.url());
+        while (auto chunk = co_await streaming.next()) {
+          Chunk dropped_elsewhere = *std::move(chunk);
+          if (i % 2 == 0) {
+            std::thread([held = std::move(dropped_elsewhere)] { (void)held; }).join();
+          } else {
+            chunks.push_back(std::move(dropped_elsewhere));
+          }
+        }
+      };
+      own.block_on(stream());
+    }).join();
+    EXPECT_EQ(response->content(), "shared");
+    for (const Chunk& chunk : chunks) EXPECT_EQ(chunk.view(), "shared");
+  }
+}
+
+// ---- how shards end
+
+TEST_F(ShardThreadsTest, ClientsMayOutliveTheirShard) {
+  Peer peer(Peer::answering(ok_response("shared")));
+  std::unique_ptr<AsyncClient> client;
+  {
+    Shard own;
+    client = std::make_unique<AsyncClient>(own);
+    EXPECT_TRUE(own.block_on(client->get(peer.url()).as_result()));
+    EXPECT_EQ(client->pool_stats().idle, 1U);
+  }
+  EXPECT_TRUE(client->is_closed());
+  EXPECT_EQ(client->pool_stats().connections, 0U);
+  EXPECT_EQ(outcome_of(run(client->get(peer.url()).as_result())), "ClientClosed in pool");
   client.reset();
 }
 
-TEST_F(ShardLifeTest, AClientThatOutlivesItsShardIsClosed) {
-  Peer peer([](PeerConnection& connection) {
-    while (!connection.read_head().empty()) connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-  });
-  std::optional<Shard> brief(std::in_place);
-  AsyncClient client(*brief);
-  ASSERT_TRUE(brief->block_on(client.get(peer.url()).as_result()));
-  brief.reset();
-  EXPECT_TRUE(client.is_closed());
-  EXPECT_EQ(client.pool_stats().connections, 0U);
-  EXPECT_EQ(outcome_of(get(client, peer.url())), "ClientClosed in pool");
+TEST_F(ShardThreadsTest, RequestsThatWereNeverSentMayOutliveAll) {
+  Task<Result<Response>> never;
+  {
+    Shard own;
+    AsyncClient client(own);
+    never = client.get("http://127.0.0.1:1/").content("x").as_result();
+  }
+  never.reset();
 }
 
-TEST_F(ShardLifeTest, MoreOperationsThanTheRingHasEntries) {
-  set_up_shard({.ring_entries = 4});
-  Peer peer([](PeerConnection& connection) {
-    while (!connection.read_head().empty()) connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-  });
-  AsyncClient client(shard(), ClientOptions().timeout(kPatience));
-  run([&]() -> Task<void> {
-    std::vector<Task<Response>> requests;
-    auto one = [](AsyncClient& c, std::string url) -> Task<Response> { co_return co_await c.get(url); };
-    for (int i = 0; i < 60; ++i) requests.push_back(one(client, peer.url()));
-    auto responses = co_await when_all(std::move(requests));
-    EXPECT_EQ(responses.size(), 60U);
-  });
-  expect_quiet(client);
+TEST_F(ShardThreadsTest, MessagesAreDeliveredUntilTheShardEndsThenRefused) {
+  std::atomic<int> delivered{0};
+  auto token = std::make_shared<int>(0);
+  {
+    Shard own;
+    EXPECT_TRUE(own.post([&, token] { ++delivered; }));
+    // Not run by anybody: the shard's end delivers it.
+  }
+  EXPECT_EQ(delivered, 1);
+  EXPECT_EQ(token.use_count(), 1);
 }
 
-// ---- machines that refuse
-
-/// Runs a check in a process of its own, whose limits and filters do not matter to the rest.
-int in_child(const std::function<int()>& check) {
-  pid_t child = fork();
-  if (child == 0) _exit(check());
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+TEST_F(ShardThreadsTest, PostedFunctionsSeeTheShutdown) {
+  std::optional<bool> accepted;
+  {
+    auto own = std::make_unique<Shard>();
+    Shard* shard = own.get();
+    EXPECT_TRUE(shard->post([&, shard] { accepted = shard->post([] {}); }));
+  }
+  EXPECT_EQ(accepted, false);
 }
 
-/// From now on io_uring_setup fails with `code`, as under a container's seccomp profile.
-void forbid_io_uring(int code) {
-  auto failing = static_cast<std::uint32_t>(SECCOMP_RET_ERRNO | (code & SECCOMP_RET_DATA));
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, failing),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+TEST_F(ShardThreadsTest, StreamingResponsesMayOutliveTheirShard) {
+  for (int chunks = 0; chunks < 2; ++chunks) {
+    Peer peer([](PeerConnection& connection) {
+      connection.read_head();
+      connection.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfour");
+      connection.ending.wait();
+    });
+    std::optional<StreamingResponse> kept;
+    {
+      Shard own;
+      AsyncClient client(own);
+      auto open = [&]() -> Task<void> {
+        kept.emplace(co_await client.stream(Method::Get, peer.url()));
+        for (int i = 0; i < chunks; ++i) EXPECT_EQ((co_await kept->next())->view(), "four");
+      };
+      own.block_on(open());
+    }
+    EXPECT_EQ(kept->status(), 200);
+    run([&]() -> Task<void> {  // whatever came is lost, but asking does no harm
+      auto next = co_await kept->next().as_result();
+      EXPECT_FALSE(next);
+    });
+  }
+}
+
+TEST_F(ShardThreadsTest, CoroutinesOutsideOfAShardDieWithASentence) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(AsyncClient client, "outside of a shard");
+}
+
+// ---- engines
+
+TEST_F(ShardThreadsTest, EngineRunsOnEachShardAtOnce) {
+  Engine engine({.shards = 3});
+  EXPECT_EQ(engine.size(), 3U);
+  std::mutex mutex;
+  std::set<unsigned> indices;
+  std::set<std::thread::id> threads;
+  std::atomic<int> together{0};
+  engine.run_on_each([&](Shard& shard) -> Task<void> {
+    {
+      std::lock_guard lock(mutex);
+      indices.insert(shard.index);
+      threads.insert(std::this_thread::get_id());
+    }
+    ++together;
+    while (together < 3) co_await sleep_for(100us);  // comes to an end only if all run at the same time
+  });
+  EXPECT_EQ(indices, (std::set<unsigned>{0, 1, 2}));
+  EXPECT_EQ(threads.size(), 3U);
+  EXPECT_FALSE(threads.contains(std::this_thread::get_id()));
+}
+
+TEST_F(ShardThreadsTest, EngineWaitsForAllAndRethrowsTheFirst) {
+  Engine engine({.shards = 3});
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> ended{0};
+    auto function = [&](Shard& shard) -> Task<void> {
+      co_await sleep_for(std::chrono::microseconds(100) * shard.index);
+      ++ended;
+      if (shard.index != 1) throw std::runtime_error("shard " + std::to_string(shard.index));
+    };
+    EXPECT_THROW(engine.run_on_each(function), std::runtime_error);
+    EXPECT_EQ(ended, 3);
+  }
+  EXPECT_THROW(engine.run_on_each([](Shard&) -> Task<void> { throw std::logic_error("not even a task"); }),
+               std::logic_error);
+}
+
+TEST_F(ShardThreadsTest, EngineBlocksOnATask) {
+  Peer peer(Peer::answering(ok_response("shared")));
+  Engine engine({.shards = 2});
+  auto fetch = [&]() -> Task<std::string> {
+    AsyncClient client;
+    Response response = co_await client.get(peer.url());
+    co_return std::string(response.content());
   };
-  sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) _exit(77);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(engine.block_on(fetch()), "shared");
+  auto fail = []() -> Task<int> {
+    throw std::runtime_error("thrown");
+    co_return 1;
+  };
+  EXPECT_THROW(engine.block_on(fail()), std::runtime_error);
+  auto nothing = []() -> Task<void> { co_return; };
+  engine.block_on(nothing());
 }
 
-/// What making a shard says: 0 if the text has the words that help.
-int shard_fails_with(int code, const char* words) {
-  try {
-    Shard shard;
-  } catch (const SystemError& error) {
-    bool right = error.system_code() == code && std::strstr(error.what(), words) != nullptr;
-    if (!right) std::fprintf(stderr, "said: %s\n", error.what());
-    return right ? 0 : 1;
+TEST_F(ShardThreadsTest, EnginesWithClientsThatStillHoldConnections) {
+  Peer peer(Peer::answering(ok_response("shared")));
+  for (int i = 0; i < 5; ++i) {
+    std::vector<std::unique_ptr<AsyncClient>> clients(2);
+    {
+      Engine engine({.shards = 2});
+      engine.run_on_each([&](Shard& shard) -> Task<void> {
+        clients[shard.index] = std::make_unique<AsyncClient>();
+        EXPECT_EQ(co_await count_answers(*clients[shard.index], peer.url(), 5), 5);
+      });
+    }
+    for (auto& client : clients) EXPECT_TRUE(client->is_closed());
   }
-  return 2;
 }
 
-TEST(ShardRefusedTest, NoIoUringInTheKernel) {
-  EXPECT_EQ(in_child([] { return forbid_io_uring(ENOSYS), shard_fails_with(ENOSYS, "Linux 6.1"); }), 0);
-}
-TEST(ShardRefusedTest, IoUringIsNotPermitted) {
-  EXPECT_EQ(in_child([] { return forbid_io_uring(EPERM), shard_fails_with(EPERM, "kernel.io_uring_disabled"); }), 0);
-}
-TEST(ShardRefusedTest, KernelTooOld) {
-  EXPECT_EQ(in_child([] { return forbid_io_uring(EINVAL), shard_fails_with(EINVAL, "too old"); }), 0);
-}
-TEST(ShardRefusedTest, NoLockedMemory) {
-  EXPECT_EQ(in_child([] { return forbid_io_uring(ENOMEM), shard_fails_with(ENOMEM, "ulimit -l"); }), 0);
-}
-TEST(ShardRefusedTest, NoDescriptorsLeft) {
-  EXPECT_EQ(in_child([] {
-              rlimit few{3, 3};  // standard input, output and error
-              setrlimit(RLIMIT_NOFILE, &few);
-              return shard_fails_with(EMFILE, "ulimit -n");
-            }),
-            0);
-}
-TEST(ShardRefusedTest, OptionsThatMakeNoSense) {
-  for (std::uint32_t count : {0U, 3U, 65536U}) {
-    EXPECT_THROW(Shard({.buffers = {.count = count}}), SystemError) << count;
-  }
-  EXPECT_THROW(Shard({.buffers = {.size_bytes = 0}}), SystemError);
+TEST_F(ShardThreadsTest, OneLinerForScripts) {
+  Peer peer(Peer::answering(ok_response("shared")));
+  auto script = [&]() -> Task<int> {
+    AsyncClient client;
+    co_return (co_await client.get(peer.url())).status();
+  };
+  EXPECT_EQ(sluice::run(script()), 200);
 }
 
 }  // namespace

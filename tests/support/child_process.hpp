@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
+#include <initializer_list>
+#include <stdexcept>
+#include <string>
+
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -10,15 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstddef>
-#include <initializer_list>
-#include <stdexcept>
-#include <string>
-
 namespace sluice::testing {
 
-/// Runs `work` in a child process and gives the text that it returns, or "exit N" / "signal N" when it does not get to
-/// return one. For what must not change this process: filters and limits.
+/// Runs `work` in a child process and gives the text that it returns, or "exit N" / "signal N" when it does
+/// not get to return one. For what must not change this process: filters and limits.
 template <class Work>
 std::string in_child(Work work) {
   int ends[2];

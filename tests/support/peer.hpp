@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <strings.h>
-
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <list>
 #include <memory>
@@ -26,6 +18,13 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "engine/net/address.hpp"
 #include "engine/net/fd.hpp"
@@ -193,15 +192,16 @@ inline net::Address loopback(std::string_view address = "127.0.0.1") {
   return *net::Address::from_literal(address, 0);
 }
 
-/// Listens on a free port of 127.0.0.1 (or at another address) and plays a script on every connection, each in a
-/// thread of its own. A connection is closed when its script returns.
+/// Listens on a free port of 127.0.0.1 (or at another address) and plays a script on every connection, each
+/// in a thread of its own. A connection is closed when its script returns.
 class Peer {
  public:
   using Script = std::function<void(PeerConnection&)>;
 
   explicit Peer(Script script, const net::Address& address = loopback()) : script_(std::move(script)) {
     listener_ = net::Fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (::bind(listener_.number(), &address.raw(), address.size()) != 0 || ::listen(listener_.number(), 4096) != 0)
+    if (::bind(listener_.number(), &address.raw(), address.size()) != 0 ||
+        ::listen(listener_.number(), 4096) != 0)
       throw std::runtime_error("the test's peer cannot listen");
     address_ = net::Address::of_socket(listener_.number(), false);
     acceptor_ = std::thread([this] { accept_all(); });
@@ -402,8 +402,8 @@ class ClosedPort {
 
 /// "HTTP/1.1 200 OK" with a body and its length.
 inline std::string ok_response(std::string_view body = "", std::string_view more_fields = "") {
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string(more_fields) +
-         "\r\n" + std::string(body);
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+         std::string(more_fields) + "\r\n" + std::string(body);
 }
 
 /// A body whose every part differs, so that lost, doubled and swapped pieces show.

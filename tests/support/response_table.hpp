@@ -38,7 +38,8 @@ inline std::string decode_base64(const std::string& text) {
 
 inline std::vector<TabledResponse> tabled_responses() {
   // Of the rows without a verdict of their own, these are accepted; docs/wire.md says why.
-  static const std::set<std::string> kAcceptedByPolicy = {"garden/60", "llhttp/connection/8", "wpt/asis/COLON/in-name"};
+  static const std::set<std::string> kAcceptedByPolicy = {"garden/60", "llhttp/connection/8",
+                                                          "wpt/asis/COLON/in-name"};
   std::ifstream file(SLUICE_TEST_DATA_DIR "/responses.json");
   std::vector<TabledResponse> rows;
   for (const auto& json : nlohmann::json::parse(file)) {
@@ -46,7 +47,8 @@ inline std::vector<TabledResponse> tabled_responses() {
     row.id = json["id"];
     row.bytes = decode_base64(json["b64"]);
     row.head_request = json["method"] == "HEAD";
-    row.accept = json["want"] == "accept" || (json["want"] == "policy" && kAcceptedByPolicy.count(row.id) != 0);
+    row.accept =
+        json["want"] == "accept" || (json["want"] == "policy" && kAcceptedByPolicy.count(row.id) != 0);
     row.body_known = json["body_b64"].is_string();
     if (row.body_known) row.body = decode_base64(json["body_b64"]);
     rows.push_back(row);

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <dirent.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -13,7 +10,9 @@
 #include <thread>
 #include <utility>
 
+#include <dirent.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <sluice/client.hpp>
 #include <sluice/shard.hpp>
@@ -88,8 +87,8 @@ class Background {
   Task<T> task_;
 };
 
-/// A test with a shard. Whatever a test does, once it and its peers are gone every descriptor must be closed again; the
-/// shard's destructor checks the engine's own ledgers.
+/// A test with a shard. Whatever a test does, once it and its peers are gone every descriptor must be closed
+/// again; the shard's destructor checks the engine's own ledgers.
 class ShardTest : public ::testing::Test {
  protected:
   ~ShardTest() override {
@@ -132,7 +131,8 @@ class ShardTest : public ::testing::Test {
       ShardStats stats = shard().stats();
       return stats.open_sockets == count && stats.leases_out == 0;
     })) << "open sockets: "
-        << shard().stats().open_sockets << ", expected " << count << "; leases: " << shard().stats().leases_out;
+        << shard().stats().open_sockets << ", expected " << count
+        << "; leases: " << shard().stats().leases_out;
   }
   /// The client is as new: nobody waits, nothing is in use, the ledgers agree.
   void expect_quiet(AsyncClient& client) {

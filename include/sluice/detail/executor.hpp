@@ -90,6 +90,8 @@ extern constinit thread_local ReadyList* current_ready_list;
 
 /// Aborts with a sentence when a coroutine is used outside of a shard.
 [[noreturn]] void no_shard_on_this_thread();
+/// Aborts with a sentence when a second task waits where only one may.
+[[noreturn]] void two_waiters_at_one_place();
 
 inline ReadyList& ready_list() {
   if (current_ready_list == nullptr) [[unlikely]]
@@ -168,6 +170,8 @@ class WaitPoint {
     bool await_ready() const noexcept { return false; }
     template <SluicePromise Promise>
     void await_suspend(std::coroutine_handle<Promise> waiter) noexcept {
+      if (point_->awaiter_ != nullptr) [[unlikely]]
+        two_waiters_at_one_place();
       waiting_ = &waiter.promise();
       point_->awaiter_ = this;
     }

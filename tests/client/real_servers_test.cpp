@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+// Servers that others wrote: nginx, and Python's http.server, which speaks HTTP/1.0 and closes.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sluice/combinators.hpp>
+
+#include "tests/support/shard_test.hpp"
+
+namespace sluice {
+namespace {
+
+using namespace testing;
+
+std::string program_path(std::initializer_list<const char*> candidates) {
+  for (const char* candidate : candidates) {
+    if (access(candidate, X_OK) == 0) return candidate;
+  }
+  return "";
+}
+
+/// A server program on a free port, in a folder of its own; both go with the object.
+class Server {
+ public:
+  Server() : folder_(make_folder()) {}
+  virtual ~Server() {
+    stop();
+    std::filesystem::remove_all(folder_);
+  }
+
+  /// Ports are chosen by asking for a free one; somebody may take it before the server does, so try again
+  /// then.
+  bool start() {
+    for (int attempt = 0; attempt < 10; ++attempt) {
+      port_ = ClosedPort().address().port();
+      launch();
+      if (eventually([&] { return answers() || ended(); }) && !ended()) return true;
+      stop();
+    }
+    return false;
+  }
+  std::string url(std::string_view path) const {
+    return "http://127.0.0.1:" + std::to_string(port_) + std::string(path);
+  }
+  void write_file(const std::string& name, const std::string& content) {
+    std::filesystem::create_directories(std::filesystem::path(folder_ + "/" + name).parent_path());
+    std::ofstream(folder_ + "/" + name, std::ios::binary) << content;
+  }
+
+ protected:
+  virtual std::vector<std::string> command() = 0;
+
+  std::string folder_;
+  std::uint16_t port_ = 0;
+
+ private:
+  static std::string make_folder() {
+    std::string path = "/tmp/sluice-server-XXXXXX";
+    if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    chmod(path.c_str(), 0755);  // a server may change its user
+    return path;
+  }
+  void launch() {
+    std::vector<std::string> words = command();
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    child_ = fork();
+    if (child_ != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int log = ::open((folder_ + "/log").c_str(), O_CREAT | O_WRONLY | O_APPEND, 0644);
+    dup2(log, 1);
+    dup2(log, 2);
+    execv(arguments[0], arguments.data());
+    _exit(127);
+  }
+  bool ended() {
+    if (child_ > 0 && waitpid(child_, nullptr, WNOHANG) == child_) child_ = -1;
+    return child_ < 0;
+  }
+  bool answers() const {
+    net::Address address = *net::Address::from_literal("127.0.0.1", port_);
+    net::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return ::connect(fd.number(), &address.raw(), address.size()) == 0;
+  }
+  void stop() {
+    if (child_ <= 0) return;
+    kill(child_, SIGTERM);
+    waitpid(child_, nullptr, 0);
+    child_ = -1;
+  }
+
+  pid_t child_ = -1;
+};
+
+class Nginx : public Server {
+ public:
+  static std::string binary() {
+    return program_path(
+        {"/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx", "/usr/local/nginx/sbin/nginx"});
+  }
+  explicit Nginx(std::string settings = "") : settings_(std::move(settings)) {}
+
+ protected:
+  std::vector<std::string> command() override {
+    std::ofstream(folder_ + "/nginx.conf")
+        << R"(
+daemon off;
+master_process off;
+pid )" + folder_ +
+               R"(/pid;
+error_log )" + folder_ +
+               R"(/errors;
+events { worker_connections 512; }
+http {
+  access_log off;
+  client_body_temp_path )" +
+               folder_ + R"(/body;
+  proxy_temp_path )" +
+               folder_ + R"(/proxy;
+  fastcgi_temp_path )" +
+               folder_ + R"(/fastcgi;
+  uwsgi_temp_path )" +
+               folder_ + R"(/uwsgi;
+  scgi_temp_path )" +
+               folder_ + R"(/scgi;
+  client_max_body_size 100m;
+  types { text/plain txt; }
+  )" + settings_ +
+               R"(
+  server {
+    listen 127.0.0.1:)" +
+               std::to_string(port_) + R"(;
+    root )" + folder_ +
+               R"(/files;
+    location = /post { return 200 "posted\n"; }
+    location = /moved { return 302 /there; }
+    location = /nothing { return 204; }
+    # Only a filtered response of unknown length is chunked.
+    location /chunked/ { alias )" +
+               folder_ +
+               R"(/files/; gzip on; gzip_min_length 1; gzip_types text/plain; gzip_http_version 1.0; }
+  }
+}
+)";
+    return {binary(), "-c", folder_ + "/nginx.conf", "-p", folder_, "-e", folder_ + "/errors"};
+  }
+
+ private:
+  std::string settings_;
+};
+
+class PythonServer : public Server {
+ public:
+  static std::string binary() { return program_path({"/usr/bin/python3", "/usr/local/bin/python3"}); }
+
+ protected:
+  std::vector<std::string> command() override {
+    return {binary(),
+            "-u",
+            "-m",
+            "http.server",
+            "--bind",
+            "127.0.0.1",
+            "--directory",
+            folder_ + "/files",
+            std::to_string(port_)};
+  }
+};
+
+class NginxTest : public ShardTest {
+ protected:
+  void SetUp() override {
+    if (Nginx::binary().empty()) GTEST_SKIP() << "nginx is not installed (package nginx-light)";
+  }
+};
+
+TEST_F(NginxTest, FilesAndStatuses) {
+  Nginx nginx;
+  const std::string large = patterned_bytes(20'000'000);
+  nginx.write_file("files/hello.txt", "hello from nginx\n");
+  nginx.write_file("files/empty.txt", "");
+  nginx.write_file("files/large.txt", large);
+  ASSERT_TRUE(nginx.start());
+  AsyncClient client(shard());
+  auto check = [&](RequestBuilder builder, int status, std::string_view body) {
+    auto response = run(std::move(builder).as_result());
+    ASSERT_TRUE(response) << response.error().what();
+    EXPECT_EQ(response->status(), status);
+    EXPECT_TRUE(body == "*" || response->content() == body);
+  };
+  check(client.get(nginx.url("/hello.txt")), 200, "hello from nginx\n");
+  check(client.get(nginx.url("/empty.txt")), 200, "");
+  check(client.get(nginx.url("/large.txt")).timeout(kPatience), 200, large);
+  check(client.head(nginx.url("/large.txt")), 200, "");
+  check(client.get(nginx.url("/missing")), 404, "*");
+  check(client.get(nginx.url("/moved")), 302, "*");
+  check(client.get(nginx.url("/nothing")), 204, "");
+  check(client.post(nginx.url("/post")).content("some body"), 200, "posted\n");
+  check(client.post(nginx.url("/post")).content(patterned_bytes(5'000'000)).timeout(kPatience), 200,
+        "posted\n");
+  check(client.get(nginx.url("/hello.txt")).header("Range", "bytes=6-9"), 206, "from");
+  // nginx answers the large upload before it has read it; every other request leaves the connection usable.
+  EXPECT_LE(client.pool_stats().opened, 2U);
+  check(client.request("BREW", nginx.url("/hello.txt")), 405, "*");
+  check(client.get(nginx.url("/hello.txt")).header("X", std::string(50'000, 'x')), 400, "*");
+  check(client.get(nginx.url("/hello.txt")), 200, "hello from nginx\n");
+  expect_quiet(client);
+}
+
+TEST_F(NginxTest, ChunkedResponses) {
+  Nginx nginx;
+  nginx.write_file("files/a.txt", patterned_bytes(300'000));
+  ASSERT_TRUE(nginx.start());
+  AsyncClient client(shard());
+  std::string first;
+  for (int i = 0; i < 3; ++i) {
+    auto response =
+        run(client.get(nginx.url("/chunked/a.txt")).header("Accept-Encoding", "gzip").as_result());
+    ASSERT_TRUE(response) << response.error().what();
+    EXPECT_EQ(response->headers().first("transfer-encoding"), "chunked");
+    EXPECT_TRUE(response->content().starts_with("\x1F\x8B"));
+    if (i == 0) first = response->content();
+    EXPECT_TRUE(response->content() == first);
+  }
+  EXPECT_EQ(client.pool_stats().opened, 1U);
+}
+
+TEST_F(NginxTest, ManyAtOnce) {
+  Nginx nginx;
+  nginx.write_file("files/hello.txt", "hello");
+  ASSERT_TRUE(nginx.start());
+  AsyncClient client(shard(), ClientOptions().limits({.max_connections = 20}).timeout(kPatience));
+  run([&]() -> Task<void> {
+    std::vector<Task<Result<Response>>> requests;
+    for (int i = 0; i < 500; ++i) requests.push_back(client.get(nginx.url("/hello.txt")).as_result());
+    int good = 0;
+    for (auto& response : co_await when_all(std::move(requests)))
+      good += response && response->content() == "hello";
+    EXPECT_EQ(good, 500);
+  });
+  EXPECT_EQ(client.pool_stats().opened, 20U);
+  expect_quiet(client);
+}
+
+TEST_F(NginxTest, ServerThatClosesOften) {
+  // nginx says "Connection: close" with the last response that it gives on a connection, so nothing is lost.
+  Nginx nginx("keepalive_requests 3;");
+  nginx.write_file("files/hello.txt", "hello");
+  ASSERT_TRUE(nginx.start());
+  AsyncClient client(shard());
+  for (int i = 0; i < 30; ++i) {
+    auto response = get(client, nginx.url("/hello.txt"));
+    ASSERT_TRUE(response) << response.error().what();
+    EXPECT_EQ(response->content(), "hello");
+  }
+  EXPECT_EQ(client.pool_stats().opened, 10U);
+}
+
+TEST_F(NginxTest, ServerThatGivesUpIdleConnections) {
+  Nginx nginx("keepalive_timeout 100ms;");
+  nginx.write_file("files/hello.txt", "hello");
+  ASSERT_TRUE(nginx.start());
+  AsyncClient client(shard());
+  for (int i = 0; i < 3; ++i) {
+    auto response = get(client, nginx.url("/hello.txt"));
+    ASSERT_TRUE(response) << response.error().what();
+    EXPECT_TRUE(turn_until([&] { return client.pool_stats().connections == 0; }))
+        << "the FIN was not noticed";
+  }
+  EXPECT_EQ(client.pool_stats().opened, 3U);
+  expect_sockets(0);
+}
+
+TEST_F(NginxTest, StreamingALargeFile) {
+  Nginx nginx;
+  const std::string large = patterned_bytes(20'000'000);
+  nginx.write_file("files/large.txt", large);
+  ASSERT_TRUE(nginx.start());
+  AsyncClient client(shard());
+  run([&]() -> Task<void> {
+    StreamingResponse response = co_await client.stream(Method::Get, nginx.url("/large.txt"));
+    std::string received;
+    while (auto chunk = co_await response.next()) received += chunk->view();
+    EXPECT_TRUE(received == large);
+  });
+  expect_quiet(client);
+}
+
+class PythonServerTest : public ShardTest {
+ protected:
+  void SetUp() override {
+    if (PythonServer::binary().empty()) GTEST_SKIP() << "python3 is not installed";
+  }
+};
+
+TEST_F(PythonServerTest, CloseDelimitedHttp10) {
+  PythonServer server;
+  const std::string large = patterned_bytes(3'000'000);
+  server.write_file("files/a.txt", "from python");
+  server.write_file("files/large.txt", large);
+  ASSERT_TRUE(server.start());
+  AsyncClient client(shard(), ClientOptions().timeout(kPatience));
+  for (int i = 0; i < 5; ++i) {
+    auto response = get(client, server.url("/a.txt"));
+    ASSERT_TRUE(response) << response.error().what();
+    EXPECT_EQ(response->http_version(), "HTTP/1.0");
+    EXPECT_EQ(response->content(), "from python");
+  }
+  EXPECT_TRUE(get(client, server.url("/large.txt")).value().content() == large);
+  EXPECT_EQ(get(client, server.url("/missing")).value().status(), 404);
+  EXPECT_EQ(run(client.head(server.url("/a.txt")).as_result()).value().content(), "");
+  EXPECT_EQ(run(client.post(server.url("/a.txt")).content("x").as_result()).value().status(), 501);
+  EXPECT_EQ(client.pool_stats().idle, 0U);
+  EXPECT_EQ(client.pool_stats().opened, 9U);
+  expect_quiet(client);
+}
+
+}  // namespace
+}  // namespace sluice
