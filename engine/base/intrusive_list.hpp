@@ -50,6 +50,11 @@ class List {
   T& back() noexcept { return object(*head_.previous_); }
   void push_back(T& element) noexcept { insert_before(head_, static_cast<Node&>(element)); }
   void push_front(T& element) noexcept { insert_before(*head_.next_, static_cast<Node&>(element)); }
+  /// Calls `function` for each element; it must not change the list.
+  template <class F>
+  void for_each(F function) {
+    for (ListNode* node = head_.next_; node != &head_; node = node->next_) function(object(*node));
+  }
   static void remove(T& element) noexcept { static_cast<Node&>(element).unlink(); }
 
  private:

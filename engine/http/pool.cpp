@@ -226,15 +226,10 @@ void Pool::shut_down() {
 
 void Pool::close() {
   if (std::exchange(closed_, true)) return;
-  unlink();  // no longer a resident of the loop
   expiry_.disarm();
   trim_.unlink();
   while (!idle_.empty()) discard_idle(idle_.front());
-  while (!in_use_.empty()) {
-    Connection& connection = in_use_.front();
-    static_cast<base::TaggedListNode<OfPool>&>(connection).unlink();
-    connection.socket->abort();
-  }
+  in_use_.for_each([](Connection& connection) { connection.socket->abort(); });
   while (!waiters_.empty()) {
     Waiter& waiter = waiters_.front();
     waiter.unlink();
