@@ -29,7 +29,7 @@ struct ShardOptions {
   std::uint32_t ring_entries = 1024;  ///< submission entries; more operations than that may be in flight
   BufferOptions buffers = {};
   /// How long a shard with many requests in flight may wait for several replies to arrive together. Each wake-up
-  /// then serves more of them at less cost; a shard with few requests never waits. 0 turns it off.
+  /// then serves more of them at less cost; a shard with fewer than eight in flight waits for one. 0 turns it off.
   std::chrono::microseconds batch_wait{50};
   /// Received bytes that one connection may queue unread before its receiving stops and TCP holds the peer back.
   std::uint32_t receive_high_water_bytes = 256 * 1024;
@@ -61,7 +61,8 @@ class Shard {
   Shard& operator=(const Shard&) = delete;
   ~Shard();
 
-  /// Runs the shard on this thread until the task is done; returns its value or throws what it threw.
+  /// Runs the shard on this thread until the task is done; returns its value or throws what it threw. Not from within a
+  /// task of the same shard: await there instead.
   template <class T>
   T block_on(Task<T> task) {
     Completion completion;
@@ -75,8 +76,9 @@ class Shard {
     }
   }
 
-  /// Calls `function` on the shard's thread, from its loop. Any thread. False when the shard is shutting down.
-  /// What the function captures is destroyed on the shard's thread, or here when false is returned.
+  /// Calls `function` on the shard's thread, from its loop: while block_on() runs, or at its next call. It must not
+  /// throw. Any thread. False when the shard is shutting down; a function that was taken may still be destroyed uncalled
+  /// then.
   bool post(std::function<void()> function);
 
   ShardStats stats() const;

@@ -128,10 +128,11 @@ std::string json_summary(const Tally& tally, CpuTime cpu) {
   json["wire_bytes"] = tally.wire_bytes;
   json["latency_us"] = {{"min", latency.min()},          {"mean", latency.mean()},
                         {"p50", latency.quantile(0.5)},  {"p90", latency.quantile(0.9)},
-                        {"p99", latency.quantile(0.99)}, {"p99_9", latency.quantile(0.999)},
+                        {"p99", latency.quantile(0.99)}, {"p99.9", latency.quantile(0.999)},
                         {"max", latency.max()}};
-  json["cpu_us_per_request"] = {
-      {"user", rates.user}, {"system", rates.system}, {"total", rates.user + rates.system}};
+  json["cpu_us_per_request"] = rates.user + rates.system;
+  json["user_us_per_request"] = rates.user;
+  json["system_us_per_request"] = rates.system;
   json["enters_per_request"] = rates.enters;
   json["connections_opened"] = tally.connections_opened;
   return json.dump() + "\n";
