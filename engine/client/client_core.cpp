@@ -76,7 +76,7 @@ wire::ReaderLimits reader_limits(const ReceiveLimits& limits) {
 
 ClientCore::ClientCore(ring::Loop& loop, const ClientOptions& options)
     : options_(options),
-      pool_(std::make_shared<http::Pool>(loop, options.limits_, reader_limits(options.receive_limits_))),
+      pool_(loop, options.limits_, reader_limits(options.receive_limits_)),
       connector_(loop, std::make_unique<net::HostsFileResolver>(), options.unix_socket_) {}
 
 // ---- what a request means
@@ -180,7 +180,7 @@ Task<Result<Response>> ClientCore::send(std::shared_ptr<ClientCore> core, Reques
   state->trailers = exchange.take_trailers();
   state->body_bytes = exchange.body_bytes();
   state->bytes_received = exchange.bytes_received();
-  state->elapsed = core->pool_->loop().now() - start;
+  state->elapsed = core->pool_.loop().now() - start;
   co_return Response(std::move(state));
 }
 

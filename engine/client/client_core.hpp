@@ -28,10 +28,10 @@ class ClientCore {
   static Task<Result<StreamingResponse>> stream(std::shared_ptr<ClientCore> core, Request request);
 
   void close() {
-    pool_->close();
+    pool_.close();
     connector_.abort();
   }
-  const http::Pool& pool() const noexcept { return *pool_; }
+  const http::Pool& pool() const noexcept { return pool_; }
 
  private:
   Result<void> complete(Request& request) const;
@@ -40,7 +40,7 @@ class ClientCore {
   Timeout timeout_of(const Request& request) const;
 
   ClientOptions options_;
-  std::shared_ptr<http::Pool> pool_;
+  http::Pool pool_;
   http::Connector connector_;
 };
 

@@ -22,9 +22,12 @@ Error no_tunnels() {
   return Error(ErrorKind::local_protocol_error, Phase::setup, "CONNECT asks a proxy for a tunnel, which is not to be had here");
 }
 
+/// Whether the request says that its connection must not be used again. It has passed check_request().
 bool asks_to_close(const Headers& headers) {
   wire::FramingFields framing;
-  for (Headers::Field field : headers) (void)framing.note(field.name, field.value);  // checked before
+  for (Headers::Field field : headers) {
+    if (equal_ignoring_case(field.name, "connection")) (void)framing.note(field.name, field.value);
+  }
   return framing.connection_close();
 }
 

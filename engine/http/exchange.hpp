@@ -26,8 +26,9 @@ class Exchange {
  public:
   using Event = wire::MessageReader::Event;
 
-  Exchange(std::shared_ptr<Pool> pool, Connector& connector, const Timeout& timeout)
-      : pool_(std::move(pool)), connector_(&connector), timeout_(timeout) {}
+  /// Pool and connector must outlive the exchange.
+  Exchange(Pool& pool, Connector& connector, const Timeout& timeout)
+      : pool_(&pool), connector_(&connector), timeout_(timeout) {}
 
   /// Gets a connection, sends the request and reads up to the final response head, which is written to `head`.
   /// Request and head must live as long as the exchange.
@@ -65,7 +66,7 @@ class Exchange {
   Event fail_reading();
   void add_facts(Error::Facts& facts);
 
-  std::shared_ptr<Pool> pool_;
+  Pool* pool_;
   Connector* connector_;
   const Request* request_ = nullptr;
   Timeout timeout_;

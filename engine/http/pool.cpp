@@ -12,8 +12,8 @@ void Connection::idle_socket_stirred() { pool->discard_idle(*this); }
 
 // ---- Slot
 
-Slot::Slot(std::shared_ptr<Pool> pool, Origin& origin, std::unique_ptr<Connection> connection) noexcept
-    : pool_(std::move(pool)), origin_(&origin), connection_(std::move(connection)) {
+Slot::Slot(Pool& pool, Origin& origin, std::unique_ptr<Connection> connection) noexcept
+    : pool_(&pool), origin_(&origin), connection_(std::move(connection)) {
   ++pool_->slots_;
   ++origin_->users;
   if (connection_ != nullptr) pool_->in_use_.push_back(*connection_);
@@ -22,7 +22,7 @@ Slot::Slot(std::shared_ptr<Pool> pool, Origin& origin, std::unique_ptr<Connectio
 Slot& Slot::operator=(Slot&& other) noexcept {
   if (this != &other) {
     drop();
-    pool_ = std::move(other.pool_);
+    pool_ = std::exchange(other.pool_, nullptr);
     origin_ = std::exchange(other.origin_, nullptr);
     connection_ = std::move(other.connection_);
   }
@@ -42,8 +42,7 @@ void Slot::drop() {
 }
 
 void Slot::give_back(bool keep) {
-  std::shared_ptr<Pool> pool = std::exchange(pool_, nullptr);
-  pool->take_back(*std::exchange(origin_, nullptr), std::move(connection_), keep);
+  std::exchange(pool_, nullptr)->take_back(*std::exchange(origin_, nullptr), std::move(connection_), keep);
 }
 
 // ---- Pool
@@ -112,13 +111,13 @@ Task<Result<Slot>> Pool::acquire(OriginKey key, Duration timeout) {
 
 /// The place that a request for this origin may have now, if any.
 Slot Pool::grant(Origin& origin) {
-  if (!origin.idle.empty()) return Slot(shared_from_this(), origin, take_idle(origin.idle.front()));
+  if (!origin.idle.empty()) return Slot(*this, origin, take_idle(origin.idle.front()));
   if (places_ >= limits_.max_connections) {
     if (idle_.empty()) return Slot();
     discard_idle(idle_.front());  // of another origin, the one that was idle longest
   }
   ++places_;
-  return Slot(shared_from_this(), origin, nullptr);
+  return Slot(*this, origin, nullptr);
 }
 
 void Pool::serve_waiters() {

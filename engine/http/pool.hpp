@@ -40,12 +40,12 @@ struct Origin {
 };
 
 /// A place in the pool: a connection in use, or the right to make one. Exactly one owner; dropping it without
-/// release() closes the connection, so a cancelled exchange can leave nothing behind.
+/// release() closes the connection, so a cancelled exchange can leave nothing behind. The pool must outlive it.
 class Slot {
  public:
   Slot() = default;
   Slot(Slot&& other) noexcept
-      : pool_(std::move(other.pool_)), origin_(std::exchange(other.origin_, nullptr)), connection_(std::move(other.connection_)) {}
+      : pool_(std::exchange(other.pool_, nullptr)), origin_(std::exchange(other.origin_, nullptr)), connection_(std::move(other.connection_)) {}
   Slot& operator=(Slot&& other) noexcept;
   ~Slot() { drop(); }
 
@@ -64,9 +64,9 @@ class Slot {
  private:
   friend class Pool;
   void give_back(bool keep);
-  Slot(std::shared_ptr<Pool> pool, Origin& origin, std::unique_ptr<Connection> connection) noexcept;
+  Slot(Pool& pool, Origin& origin, std::unique_ptr<Connection> connection) noexcept;
 
-  std::shared_ptr<Pool> pool_;
+  Pool* pool_ = nullptr;
   Origin* origin_ = nullptr;
   std::unique_ptr<Connection> connection_;
 };
@@ -75,7 +75,7 @@ class Slot {
 ///
 /// All decisions are O(1) and synchronous; a request that has to wait does so in acquire(). Every place is either
 /// idle here or owned by a Slot (places == slots + idle), which is checked at each change.
-class Pool final : public ring::Resident, public std::enable_shared_from_this<Pool> {
+class Pool final : public ring::Resident {
  public:
   Pool(ring::Loop& loop, const Limits& limits, const wire::ReaderLimits& reader_limits);
   ~Pool();

@@ -89,7 +89,7 @@ TEST_F(IdleMemoryTest, TenThousandConnections) {
   run([&]() -> Task<void> {
     for (int i = 0; i < count; ++i) {
       wire::ResponseHead head;
-      http::Exchange exchange(pool, connector, Timeout::all(kPatience));
+      http::Exchange exchange(*pool, connector, Timeout::all(kPatience));
       if (!co_await exchange.open(request, head) || exchange.poll() != http::Exchange::Event::end) break;
       // Takes the idle connection away, so that the next request opens another.
       taken.push_back(pool->try_acquire(key));

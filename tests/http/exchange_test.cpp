@@ -53,7 +53,7 @@ TEST_F(ExchangeTest, OneRequestAndItsResponse) {
   run([&]() -> Task<void> {
     wire::ResponseHead head;
     Request get = request(peer);
-    Exchange exchange(pool_, *connector_, timeout_);
+    Exchange exchange(*pool_, *connector_, timeout_);
     EXPECT_TRUE(co_await exchange.open(get, head));
     EXPECT_EQ(head.status, 200);
     EXPECT_EQ(exchange.content_length(), 4U);
@@ -72,7 +72,7 @@ TEST_F(ExchangeTest, BodyLeasesOutliveTheExchange) {
   run([&]() -> Task<void> {
     wire::ResponseHead head;
     Request get = request(peer);
-    Exchange exchange(pool_, *connector_, timeout_);
+    Exchange exchange(*pool_, *connector_, timeout_);
     EXPECT_TRUE(co_await exchange.open(get, head));
     while (exchange.poll() != Exchange::Event::body) exchange.supply(co_await exchange.read());
     lease = exchange.body_lease();
@@ -92,7 +92,7 @@ TEST_F(ExchangeTest, ClosedBetweenGettingAConnectionAndUsingIt) {
   run([&]() -> Task<void> {
     wire::ResponseHead first_head, second_head;
     Request get = request(peer);
-    Exchange first(pool_, *connector_, timeout_), second(pool_, *connector_, timeout_);
+    Exchange first(*pool_, *connector_, timeout_), second(*pool_, *connector_, timeout_);
     EXPECT_TRUE(co_await first.open(get, first_head));
     Background waiting(second.open(get, second_head));
     co_await yield();

@@ -270,18 +270,6 @@ TEST_F(PoolTest, IdleConnectionsThatStirAreDiscarded) {
   });
 }
 
-TEST_F(PoolTest, ThePoolMayGoBeforeItsSlots) {
-  auto pool = make();
-  run([&]() -> Task<void> {
-    Slot slot = place(*pool, kA);
-    pool->close();
-    pool.reset();
-    slot.drop();
-    co_return;
-  });
-  expect_sockets(0);
-}
-
 TEST_F(PoolTest, AnyOrderOfEventsKeepsTheLedger) {
   // A long random life, from a fixed seed: the pool checks its own ledger at every step, this checks its
   // limits.
