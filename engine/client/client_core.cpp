@@ -156,7 +156,7 @@ Task<Result<Response>> ClientCore::send(std::shared_ptr<ClientCore> core, Reques
   auto completed = core->complete(request);
   if (!completed) co_return std::move(completed).error();
   std::unique_ptr<ResponseState, ResponseStateDeleter> state(new ResponseState(request.url()));
-  http::Exchange exchange(core->pool_, core->connector_, core->timeout_of(request));
+  http::Exchange exchange(core->pool_, core->connector_, core->timeout_of(request), start);
   auto opened = co_await exchange.open(request, state->head);
   if (!opened) co_return std::move(opened).error();
 

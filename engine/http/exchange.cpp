@@ -55,6 +55,7 @@ Task<Result<void>> Exchange::open(const Request& request, wire::ResponseHead& he
   if (!slot_ || !slot_.connected()) {
     auto connected = co_await get_connection(request);
     if (!connected) co_return before_sending(connected.error(), request);
+    start_ = Clock::now();
   }
   send(request, head);
   for (;;) {
@@ -98,7 +99,7 @@ void Exchange::send(const Request& request, wire::ResponseHead& head) {
 
   detail::String text;
   wire::write_request_head(text, request.method(), request.url().raw_path(), request.headers());
-  socket().write(std::move(text), request.shared_body(), timeout_.write);
+  socket().write(std::move(text), request.shared_body(), timeout_.write, start_);
 }
 
 Exchange::Event Exchange::poll() {

@@ -27,8 +27,8 @@ class Exchange {
   using Event = wire::MessageReader::Event;
 
   /// Pool and connector must outlive the exchange.
-  Exchange(Pool& pool, Connector& connector, const Timeout& timeout)
-      : pool_(&pool), connector_(&connector), timeout_(timeout) {}
+  Exchange(Pool& pool, Connector& connector, const Timeout& timeout, TimePoint start = Clock::now())
+      : start_(start), pool_(&pool), connector_(&connector), timeout_(timeout) {}
 
   /// Gets a connection, sends the request and reads up to the final response head, which is written to `head`.
   /// Request and head must live as long as the exchange.
@@ -66,6 +66,7 @@ class Exchange {
   Event fail_reading();
   void add_facts(Error::Facts& facts);
 
+  TimePoint start_;  // of sending, or of the wait for a connection before it
   Pool* pool_;
   Connector* connector_;
   const Request* request_ = nullptr;

@@ -117,7 +117,7 @@ void Socket::connected(ring::Completion completion) {
 
 // ---- writing
 
-void Socket::write(detail::String head, detail::SharedBytes body, Duration timeout) {
+void Socket::write(detail::String head, detail::SharedBytes body, Duration timeout, TimePoint now) {
   base::check(!writing_, "two writes at once on a socket");
   head_ = std::move(head);
   body_ = std::move(body);
@@ -128,7 +128,7 @@ void Socket::write(detail::String head, detail::SharedBytes body, Duration timeo
   write_offset_ = 0;
   writing_ = true;
   write_timeout_ = timeout;
-  write_deadline_ = after(Clock::now(), timeout);
+  write_deadline_ = after(now, timeout);
   if (failure_ != SocketStatus::ok) return end_write(EPIPE);
   schedule(write_deadline_);
   send_rest();

@@ -72,8 +72,8 @@ class Socket : public detail::Recycled {
   Task<SocketStatus> connect(Address address, TimePoint deadline);
 
   /// Starts to send `head`, then `body`; requires that nothing is being sent. Times out when the peer has taken nothing
-  /// for `timeout`.
-  void write(detail::String head, detail::SharedBytes body, Duration timeout);
+  /// for `timeout`, from `now` on.
+  void write(detail::String head, detail::SharedBytes body, Duration timeout, TimePoint now = Clock::now());
   bool writing() const noexcept { return writing_; }
   /// errno of the write that failed, 0 if none did. A peer may still answer then, so reading goes on.
   int write_error() const noexcept { return write_error_; }

@@ -59,15 +59,16 @@ Task<void> ShardLoad::run_workers() {
 Task<void> ShardLoad::work() {
   Duration pause = kFirstPause;
   while (take_turn()) {
-    TimePoint start = next_start();
-    if (share_.interval != Duration::zero() && start > Clock::now()) co_await sleep_until(start);
+    bool at_a_rate = share_.interval != Duration::zero();
+    TimePoint due = at_a_rate ? next_due() : TimePoint();
+    if (at_a_rate && due > Clock::now()) co_await sleep_until(due);
     ++in_flight_;
     auto result = co_await client_.send(request_).as_result();
     --in_flight_;
-    count(result, Clock::now() - start);
+    count(result, at_a_rate ? Clock::now() - due : result ? result->elapsed() : Duration());
     if (result) {
       pause = kFirstPause;
-    } else if (share_.interval == Duration::zero()) {
+    } else if (!at_a_rate) {
       co_await sleep_for(pause);
       pause = std::min(pause * 2, kLongestPause);
     }
@@ -95,10 +96,9 @@ bool ShardLoad::take_turn() {
   return true;
 }
 
-/// When the request whose turn was taken is due. At a rate that is its place in the schedule, however late it
+/// When the request whose turn was taken is due: its place in the schedule, however late it
 /// is by now: a slow reply must not delay, and so hide, the requests that should have been made meanwhile.
-TimePoint ShardLoad::next_start() {
-  if (share_.interval == Duration::zero()) return Clock::now();
+TimePoint ShardLoad::next_due() const {
   return begin_ + share_.first_start + share_.interval * static_cast<std::int64_t>(turns_taken_ - 1);
 }
 

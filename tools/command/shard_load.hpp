@@ -43,7 +43,7 @@ class ShardLoad {
   Task<void> wait_for_deadline();
   Task<void> publish_regularly(Board& board);
   bool take_turn();
-  TimePoint next_start();
+  TimePoint next_due() const;
   void count(const Result<Response>& result, Duration latency);
 
   const Plan* plan_;
