@@ -8,12 +8,13 @@
 namespace sluice::ring {
 namespace {
 
-/// Leases a batch of buffers, drops the leases and returns the buffers in one tail update. The time is that of a batch
-/// of so many; no receive is in flight, so the kernel does not look at the ring meanwhile.
+/// Leases a batch of buffers, drops the leases and returns the buffers in one tail update. The time is that
+/// of a batch of so many; no receive is in flight, so the kernel does not look at the ring meanwhile.
 void buffer_return(benchmark::State& state) {
   Ring ring;
   if (!ring.open(64)) return state.SkipWithError("no io_uring");
-  auto buffers = BufferRing::open(*ring.raw(), {.count = 256, .buffer_size = 4096}, [](void*) {}, nullptr);
+  auto buffers = BufferRing::open(
+      *ring.raw(), {.count = 256, .buffer_size = 4096}, [](void*) {}, nullptr);
   if (!buffers) return state.SkipWithError("no receive buffers");
   auto batch = static_cast<std::uint16_t>(state.range(0));
   for (auto _ : state) {

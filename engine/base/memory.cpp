@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <sluice/detail/memory.hpp>
-
 #include <array>
 #include <bit>
 #include <cstdlib>
+
+#include <sluice/detail/memory.hpp>
 
 #include "engine/base/compiler.hpp"
 
@@ -16,8 +16,8 @@ constexpr bool kRecycle = false;
 constexpr bool kRecycle = true;
 #endif
 
-constexpr std::size_t kFineStep = 64;           // one class per 64 bytes up to kFineLimit
-constexpr std::size_t kFineLimit = 4096;        // above: one class per power of two up to kCoarseLimit
+constexpr std::size_t kFineStep = 64;     // one class per 64 bytes up to kFineLimit
+constexpr std::size_t kFineLimit = 4096;  // above: one class per power of two up to kCoarseLimit
 constexpr std::size_t kCoarseLimit = 256 * 1024;
 constexpr std::size_t kFineClasses = kFineLimit / kFineStep;
 constexpr std::size_t kClasses = kFineClasses + 6;

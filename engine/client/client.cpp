@@ -13,7 +13,8 @@ Headers ClientOptions::default_headers() {
 
 ClientOptions& ClientOptions::base_url(std::string_view url) {
   Url parsed = Url::parse(url).value();
-  if (!parsed.is_absolute() || parsed.raw_path().find('?') != std::string_view::npos || !parsed.fragment().empty())
+  if (!parsed.is_absolute() || parsed.raw_path().find('?') != std::string_view::npos ||
+      !parsed.fragment().empty())
     throw InvalidURL(Error(ErrorKind::invalid_url, Phase::setup,
                            "a base URL must be absolute and have neither query nor fragment"));
   base_url_ = std::move(parsed);
@@ -103,20 +104,32 @@ RequestBuilder AsyncClient::request(Method method, std::string_view url) {
   return RequestBuilder(core_, core_->build(method, url));
 }
 
-Request AsyncClient::build_request(Method method, std::string_view url) { return core_->build(method, url); }
+Request AsyncClient::build_request(Method method, std::string_view url) {
+  return core_->build(method, url);
+}
 
-RequestBuilder AsyncClient::send(Request request) { return RequestBuilder(core_, std::move(request)); }
+RequestBuilder AsyncClient::send(Request request) {
+  return RequestBuilder(core_, std::move(request));
+}
 
 StreamBuilder AsyncClient::stream(Method method, std::string_view url) {
   return StreamBuilder(core_, core_->build(method, url));
 }
 
-StreamBuilder AsyncClient::send_streaming(Request request) { return StreamBuilder(core_, std::move(request)); }
+StreamBuilder AsyncClient::send_streaming(Request request) {
+  return StreamBuilder(core_, std::move(request));
+}
 
-void AsyncClient::close() { core_->close(); }
+void AsyncClient::close() {
+  core_->close();
+}
 
-bool AsyncClient::is_closed() const noexcept { return core_->pool().closed(); }
+bool AsyncClient::is_closed() const noexcept {
+  return core_->pool().closed();
+}
 
-PoolStats AsyncClient::pool_stats() const { return core_->pool().stats(); }
+PoolStats AsyncClient::pool_stats() const {
+  return core_->pool().stats();
+}
 
 }  // namespace sluice

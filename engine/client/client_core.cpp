@@ -2,15 +2,16 @@
 #include "engine/client/client_core.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <array>
+#include <charconv>
 
 #include "engine/net/resolver.hpp"
 
 namespace sluice::detail {
 namespace {
 
-// A body whose size was announced gets its memory at once, up to this: an announcement alone must not cost much.
+// A body whose size was announced gets its memory at once, up to this: an announcement alone must not cost
+// much.
 constexpr std::uint64_t kTrustedAnnouncementBytes = 1024 * 1024;
 
 Duration stated(Duration request, Duration client) {
@@ -23,8 +24,8 @@ bool always_states_length(const Method& method) {
   return method == Method::Post || method == Method::Put || method == Method::Patch;
 }
 
-/// States the length of the body. What the caller stated himself must be true: the peer would take what differs for
-/// a part of the next request, or wait for what never comes.
+/// States the length of the body. What the caller stated himself must be true: the peer would take what
+/// differs for a part of the next request, or wait for what never comes.
 Result<void> state_length(Request& request) {
   std::array<char, 20> digits;
   std::size_t size = request.body().size();
@@ -113,7 +114,9 @@ Result<void> ClientCore::apply_parameters(Request& request) const {
   if (request.parameters_.empty() && options_.parameters_.empty()) return {};
   String query;
   for (const auto& [name, value] : options_.parameters_) {
-    auto replaces = [wanted = std::string_view(name)](const auto& parameter) { return std::string_view(parameter.first) == wanted; };
+    auto replaces = [wanted = std::string_view(name)](const auto& parameter) {
+      return std::string_view(parameter.first) == wanted;
+    };
     if (std::none_of(request.parameters_.begin(), request.parameters_.end(), replaces))
       append_query_parameter(query, name, value);
   }
@@ -132,10 +135,12 @@ Result<void> ClientCore::complete(Request& request) const {
     request.url_ = *std::move(url);
   }
   if (request.url_.scheme() != "http")
-    return Error(ErrorKind::unsupported_protocol, Phase::setup,
-                 "the URL has the scheme '" + std::string(request.url_.scheme()) + "', this build speaks only http");
+    return Error(
+        ErrorKind::unsupported_protocol, Phase::setup,
+        "the URL has the scheme '" + std::string(request.url_.scheme()) + "', this build speaks only http");
   if (request.method() == Method("CONNECT"))
-    return Error(ErrorKind::local_protocol_error, Phase::setup, "CONNECT would make a tunnel, not a response");
+    return Error(ErrorKind::local_protocol_error, Phase::setup,
+                 "CONNECT would make a tunnel, not a response");
   if (auto applied = apply_parameters(request); !applied) return applied;
   state_host(request);
   return state_length(request);
@@ -188,8 +193,8 @@ Task<Result<StreamingResponse>> ClientCore::stream(std::shared_ptr<ClientCore> c
   auto completed = core->complete(request);
   if (!completed) co_return std::move(completed).error();
   http::Exchange exchange(core->pool_, core->connector_, core->timeout_of(request));
-  auto state = std::allocate_shared<StreamState>(RecyclingAllocator<StreamState>(), std::move(core), std::move(request),
-                                                 std::move(exchange));
+  auto state = std::allocate_shared<StreamState>(RecyclingAllocator<StreamState>(), std::move(core),
+                                                 std::move(request), std::move(exchange));
   auto opened = co_await state->exchange.open(state->request, state->response.head);
   if (!opened) co_return std::move(opened).error();
   state->advance();

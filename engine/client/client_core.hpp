@@ -12,8 +12,9 @@
 
 namespace sluice::detail {
 
-/// What stands behind an AsyncClient and outlives it as long as a request of it does: the client's settings and its
-/// network. The policy of a request is here: what a URL, a header, a timeout that is not stated means.
+/// What stands behind an AsyncClient and outlives it as long as a request of it does: the client's settings
+/// and its network. The policy of a request is here: what a URL, a header, a timeout that is not stated
+/// means.
 class ClientCore {
  public:
   ClientCore(ring::Loop& loop, const ClientOptions& options);

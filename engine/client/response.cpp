@@ -8,32 +8,53 @@ namespace sluice {
 
 namespace detail {
 
-void ResponseStateDeleter::operator()(ResponseState* state) const noexcept { delete state; }
+void ResponseStateDeleter::operator()(ResponseState* state) const noexcept {
+  delete state;
+}
 
 }  // namespace detail
 
 // ---- ResponseBase
 
-int ResponseBase::status() const noexcept { return state_->head.status; }
-std::string_view ResponseBase::reason() const noexcept { return state_->head.reason; }
+int ResponseBase::status() const noexcept {
+  return state_->head.status;
+}
+std::string_view ResponseBase::reason() const noexcept {
+  return state_->head.reason;
+}
 std::string_view ResponseBase::http_version() const noexcept {
   return state_->head.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
 }
-const Headers& ResponseBase::headers() const noexcept { return state_->head.headers; }
-const Headers& ResponseBase::trailers() const noexcept { return state_->trailers; }
-const Url& ResponseBase::url() const noexcept { return state_->url; }
-std::uint64_t ResponseBase::num_bytes_downloaded() const noexcept { return state_->body_bytes; }
-std::uint64_t ResponseBase::num_bytes_received() const noexcept { return state_->bytes_received; }
+const Headers& ResponseBase::headers() const noexcept {
+  return state_->head.headers;
+}
+const Headers& ResponseBase::trailers() const noexcept {
+  return state_->trailers;
+}
+const Url& ResponseBase::url() const noexcept {
+  return state_->url;
+}
+std::uint64_t ResponseBase::num_bytes_downloaded() const noexcept {
+  return state_->body_bytes;
+}
+std::uint64_t ResponseBase::num_bytes_received() const noexcept {
+  return state_->bytes_received;
+}
 
 namespace {
 
 std::string_view class_of_status(int status) {
   switch (status / 100) {
-    case 1: return "Informational response";
-    case 3: return "Redirect response";
-    case 4: return "Client error";
-    case 5: return "Server error";
-    default: return "Invalid status code";
+    case 1:
+      return "Informational response";
+    case 3:
+      return "Redirect response";
+    case 4:
+      return "Client error";
+    case 5:
+      return "Server error";
+    default:
+      return "Invalid status code";
   }
 }
 
@@ -59,9 +80,15 @@ void ResponseBase::raise_for_status() const {
 
 // ---- Response
 
-std::string_view Response::content() const noexcept { return state_->content; }
-std::string Response::text() const { return detail::to_valid_utf8(state_->content); }
-Duration Response::elapsed() const noexcept { return state_->elapsed; }
+std::string_view Response::content() const noexcept {
+  return state_->content;
+}
+std::string Response::text() const {
+  return detail::to_valid_utf8(state_->content);
+}
+Duration Response::elapsed() const noexcept {
+  return state_->elapsed;
+}
 
 // ---- Chunk
 
@@ -79,7 +106,9 @@ Chunk& Chunk::operator=(Chunk&& other) noexcept {
   return *this;
 }
 
-Chunk::~Chunk() { ring::Lease::attach(buffer_, bytes_).drop(); }
+Chunk::~Chunk() {
+  ring::Lease::attach(buffer_, bytes_).drop();
+}
 
 Chunk Chunk::to_owned() && {
   ring::Lease lease = ring::Lease::attach(std::exchange(buffer_, nullptr), std::exchange(bytes_, {}));
@@ -116,7 +145,9 @@ Result<std::optional<Chunk>> StreamState::take() {
   return taken;
 }
 
-bool ChunkAwaiter::await_ready() const noexcept { return stream_->settled(); }
+bool ChunkAwaiter::await_ready() const noexcept {
+  return stream_->settled();
+}
 
 Task<void> ChunkAwaiter::fill(std::shared_ptr<StreamState> stream) {
   stream->advance();

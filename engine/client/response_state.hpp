@@ -27,8 +27,8 @@ struct ResponseState : Recycled {
   Duration elapsed{};
 };
 
-/// What stands behind a StreamingResponse: the response so far, the exchange that brings the rest, and what it has
-/// brought that nobody has taken yet.
+/// What stands behind a StreamingResponse: the response so far, the exchange that brings the rest, and what
+/// it has brought that nobody has taken yet.
 struct StreamState {
   StreamState(std::shared_ptr<ClientCore> its_core, Request its_request, http::Exchange its_exchange)
       : core(std::move(its_core)),
@@ -37,8 +37,8 @@ struct StreamState {
         exchange(std::move(its_exchange)) {}
 
   bool settled() const noexcept { return ended || chunk || error; }
-  /// Takes from the exchange what has already arrived. A body that is complete ends here, before it is asked for, so
-  /// that the connection is not held for the asking.
+  /// Takes from the exchange what has already arrived. A body that is complete ends here, before it is asked
+  /// for, so that the connection is not held for the asking.
   void advance();
   /// Hands out the chunk, the end or the error; requires settled().
   Result<std::optional<Chunk>> take();

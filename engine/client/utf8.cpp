@@ -8,8 +8,8 @@ namespace {
 
 /// How a sequence may continue after its lead byte (Unicode 15, table 3-7).
 struct Sequence {
-  int continuation_bytes;      // 0 for ASCII, -1 when the byte cannot begin a sequence
-  unsigned char second_low;    // bounds of the second byte; all later ones are 80..BF
+  int continuation_bytes;    // 0 for ASCII, -1 when the byte cannot begin a sequence
+  unsigned char second_low;  // bounds of the second byte; all later ones are 80..BF
   unsigned char second_high;
 };
 

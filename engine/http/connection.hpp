@@ -19,13 +19,15 @@ struct Origin;
 struct OfOrigin;
 struct OfPool;
 
-/// One HTTP/1.1 connection of a pool: a socket and the reader of its responses. It carries one exchange at a time.
+/// One HTTP/1.1 connection of a pool: a socket and the reader of its responses. It carries one exchange at a
+/// time.
 class Connection final : public net::Socket::IdleWatcher,
-                   public base::TaggedListNode<OfOrigin>,
-                   public base::TaggedListNode<OfPool>,
-                   public detail::Recycled {
+                         public base::TaggedListNode<OfOrigin>,
+                         public base::TaggedListNode<OfPool>,
+                         public detail::Recycled {
  public:
-  Connection(Pool& owner, Origin& its_origin, net::Socket::Pointer its_socket, const wire::ReaderLimits& limits)
+  Connection(Pool& owner, Origin& its_origin, net::Socket::Pointer its_socket,
+             const wire::ReaderLimits& limits)
       : pool(&owner), origin(&its_origin), socket(std::move(its_socket)), reader(limits) {}
 
   /// Something happened while nobody used the connection: it is of no more use.

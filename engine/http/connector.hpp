@@ -21,15 +21,17 @@ class Connector {
   Connector(ring::Loop& loop, std::unique_ptr<net::Resolver> resolver, std::string unix_socket)
       : loop_(&loop), resolver_(std::move(resolver)), unix_socket_(std::move(unix_socket)) {}
 
-  /// A connected socket; `timeout` covers all addresses together. Errors: connect_error, connect_timeout; the message
-  /// lists every attempt.
+  /// A connected socket; `timeout` covers all addresses together. Errors: connect_error, connect_timeout; the
+  /// message lists every attempt.
   Task<Result<net::Socket::Pointer>> connect(const Origin& origin, Duration timeout);
   /// Ends all attempts that are under way as failed.
   void abort();
 
  private:
   struct Attempt : base::ListNode {
-    Attempt(Connector& connector, net::Socket& its_socket) : socket(&its_socket) { connector.attempts_.push_back(*this); }
+    Attempt(Connector& connector, net::Socket& its_socket) : socket(&its_socket) {
+      connector.attempts_.push_back(*this);
+    }
     net::Socket* socket;
   };
 

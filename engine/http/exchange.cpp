@@ -19,7 +19,8 @@ Error before_sending(const Error& error, const Request& request) {
 }
 
 Error no_tunnels() {
-  return Error(ErrorKind::local_protocol_error, Phase::setup, "CONNECT asks a proxy for a tunnel, which is not to be had here");
+  return Error(ErrorKind::local_protocol_error, Phase::setup,
+               "CONNECT asks a proxy for a tunnel, which is not to be had here");
 }
 
 /// Whether the request says that its connection must not be used again. It has passed check_request().
@@ -31,7 +32,9 @@ bool asks_to_close(const Headers& headers) {
   return framing.connection_close();
 }
 
-OriginKey key_of(const Url& url) { return {url.scheme(), url.raw_host(), url.effective_port()}; }
+OriginKey key_of(const Url& url) {
+  return {url.scheme(), url.raw_host(), url.effective_port()};
+}
 
 }  // namespace
 
@@ -95,7 +98,8 @@ void Exchange::send(const Request& request, wire::ResponseHead& head) {
     return;
   }
   asked_to_close_ = asks_to_close(request.headers());
-  connection.reader.start(request.method() == Method::Head ? wire::ReplyTo::head : wire::ReplyTo::request, head);
+  connection.reader.start(request.method() == Method::Head ? wire::ReplyTo::head : wire::ReplyTo::request,
+                          head);
 
   detail::String text;
   wire::write_request_head(text, request.method(), request.url().raw_path(), request.headers());
@@ -155,8 +159,10 @@ bool Exchange::reusable() {
 Exchange::Event Exchange::fail_reading() {
   if (pool_->closed()) return fail(ErrorKind::client_closed, "the client was closed");
   if (input_status_ == net::SocketStatus::failed)
-    return fail(ErrorKind::read_error, std::string("reading failed: ") + std::strerror(socket().system_code()));
-  if (socket().writing()) return fail(ErrorKind::write_timeout, "the server did not take the request in time");
+    return fail(ErrorKind::read_error,
+                std::string("reading failed: ") + std::strerror(socket().system_code()));
+  if (socket().writing())
+    return fail(ErrorKind::write_timeout, "the server did not take the request in time");
   return fail(ErrorKind::read_timeout, head_done_ ? "the body stopped coming" : "no response came in time");
 }
 
@@ -182,6 +188,8 @@ void Exchange::add_facts(Error::Facts& facts) {
   facts.safe_to_retry = facts.bytes_sent == 0 && !socket().writing();
 }
 
-Error Exchange::error() const { return *error_; }
+Error Exchange::error() const {
+  return *error_;
+}
 
 }  // namespace sluice::http

@@ -19,9 +19,10 @@ namespace sluice::http {
 
 /// One request and its response on a connection of the pool.
 ///
-/// Usage: open(), then poll() for what the response holds; when it says need_more, `supply(co_await read())`. The
-/// steps between two reads are plain calls, so a response that arrived whole costs no coroutine per piece. After
-/// `end` the connection is back in the pool; after `failed`, and when the exchange is destroyed early, it is closed.
+/// Usage: open(), then poll() for what the response holds; when it says need_more, `supply(co_await read())`.
+/// The steps between two reads are plain calls, so a response that arrived whole costs no coroutine per
+/// piece. After `end` the connection is back in the pool; after `failed`, and when the exchange is destroyed
+/// early, it is closed.
 class Exchange {
  public:
   using Event = wire::MessageReader::Event;
@@ -30,8 +31,8 @@ class Exchange {
   Exchange(Pool& pool, Connector& connector, const Timeout& timeout, TimePoint start = Clock::now())
       : start_(start), pool_(&pool), connector_(&connector), timeout_(timeout) {}
 
-  /// Gets a connection, sends the request and reads up to the final response head, which is written to `head`.
-  /// Request and head must live as long as the exchange.
+  /// Gets a connection, sends the request and reads up to the final response head, which is written to
+  /// `head`. Request and head must live as long as the exchange.
   Task<Result<void>> open(const Request& request, wire::ResponseHead& head);
 
   Event poll();
@@ -80,7 +81,7 @@ class Exchange {
   bool asked_to_close_ = false;
   std::uint64_t body_bytes_ = 0;
   std::uint64_t bytes_received_ = 0;
-  std::uint64_t sent_before_ = 0;      // bytes of the connection when this exchange began
+  std::uint64_t sent_before_ = 0;  // bytes of the connection when this exchange began
   std::uint64_t received_before_ = 0;
   std::optional<Error> error_;
 };

@@ -8,7 +8,9 @@
 
 namespace sluice::http {
 
-void Connection::idle_socket_stirred() { pool->discard_idle(*this); }
+void Connection::idle_socket_stirred() {
+  pool->discard_idle(*this);
+}
 
 // ---- Slot
 
@@ -35,7 +37,9 @@ void Slot::attach(net::Socket::Pointer socket) {
   ++pool_->opened_;
 }
 
-void Slot::release() { give_back(true); }
+void Slot::release() {
+  give_back(true);
+}
 
 void Slot::drop() {
   if (pool_ != nullptr) give_back(false);
@@ -61,7 +65,8 @@ struct Pool::Waiter : base::ListNode {
 
   struct Deadline : detail::Timer {
     explicit Deadline(Waiter& owner)
-        : Timer([](detail::Timer& timer) { static_cast<Deadline&>(timer).waiter->point.notify(); }), waiter(&owner) {}
+        : Timer([](detail::Timer& timer) { static_cast<Deadline&>(timer).waiter->point.notify(); }),
+          waiter(&owner) {}
     Waiter* waiter;
   };
 
@@ -105,8 +110,9 @@ Task<Result<Slot>> Pool::acquire(OriginKey key, Duration timeout) {
     if (waiter.slot) co_return std::move(waiter.slot);
   }
   if (closed_) co_return Error(ErrorKind::client_closed, Phase::pool, "the client was closed");
-  co_return Error(ErrorKind::pool_timeout, Phase::pool,
-                  "no connection became free: all " + std::to_string(limits_.max_connections) + " are in use");
+  co_return Error(
+      ErrorKind::pool_timeout, Phase::pool,
+      "no connection became free: all " + std::to_string(limits_.max_connections) + " are in use");
 }
 
 /// The place that a request for this origin may have now, if any.
@@ -133,7 +139,8 @@ void Pool::serve_waiters() {
 
 void Pool::take_back(Origin& origin, std::unique_ptr<Connection> connection, bool keep) {
   --slots_;
-  bool wanted = !closed_ && limits_.max_keepalive_connections > 0 && limits_.keepalive_expiry > Duration::zero();
+  bool wanted =
+      !closed_ && limits_.max_keepalive_connections > 0 && limits_.keepalive_expiry > Duration::zero();
   if (keep && wanted) {
     make_idle(std::move(connection));
   } else {
@@ -175,8 +182,8 @@ void Pool::make_idle(std::unique_ptr<Connection> connection) {
   ++idle_count_;
   idle.socket->watch_idle(&idle);
   if (!expiry_.armed()) expire_first();
-  // A task that has just got its response often sends its next request at once. The surplus is counted after the
-  // tasks that are ready now have run, so a busy client does not close what it is about to use.
+  // A task that has just got its response often sends its next request at once. The surplus is counted after
+  // the tasks that are ready now have run, so a busy client does not close what it is about to use.
   if (idle_count_ > limits_.max_keepalive_connections) detail::ready_list().push_back(trim_);
 }
 
@@ -207,7 +214,9 @@ void Pool::expire_first() {
   if (expiry != net::kNever) expiry_.arm(expiry);
 }
 
-TimePoint Pool::expiry_of(const Connection& idle) const { return net::after(idle.idle_since, limits_.keepalive_expiry); }
+TimePoint Pool::expiry_of(const Connection& idle) const {
+  return net::after(idle.idle_since, limits_.keepalive_expiry);
+}
 
 void Pool::discard_surplus() {
   while (idle_count_ > limits_.max_keepalive_connections) discard_idle(idle_.front());
@@ -236,8 +245,12 @@ void Pool::close() {
   }
 }
 
-PoolStats Pool::stats() const { return {places_, idle_count_, waiting_count_, opened_}; }
+PoolStats Pool::stats() const {
+  return {places_, idle_count_, waiting_count_, opened_};
+}
 
-void Pool::check_ledger() const { base::check(places_ == slots_ + idle_count_, "places of a pool do not balance"); }
+void Pool::check_ledger() const {
+  base::check(places_ == slots_ + idle_count_, "places of a pool do not balance");
+}
 
 }  // namespace sluice::http

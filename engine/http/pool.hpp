@@ -40,12 +40,15 @@ struct Origin {
 };
 
 /// A place in the pool: a connection in use, or the right to make one. Exactly one owner; dropping it without
-/// release() closes the connection, so a cancelled exchange can leave nothing behind. The pool must outlive it.
+/// release() closes the connection, so a cancelled exchange can leave nothing behind. The pool must outlive
+/// it.
 class Slot {
  public:
   Slot() = default;
   Slot(Slot&& other) noexcept
-      : pool_(std::exchange(other.pool_, nullptr)), origin_(std::exchange(other.origin_, nullptr)), connection_(std::move(other.connection_)) {}
+      : pool_(std::exchange(other.pool_, nullptr)),
+        origin_(std::exchange(other.origin_, nullptr)),
+        connection_(std::move(other.connection_)) {}
   Slot& operator=(Slot&& other) noexcept;
   ~Slot() { drop(); }
 
@@ -73,14 +76,15 @@ class Slot {
 
 /// The connections of one client: first come first served, most recently used first, bounded and expiring.
 ///
-/// All decisions are O(1) and synchronous; a request that has to wait does so in acquire(). Every place is either
-/// idle here or owned by a Slot (places == slots + idle), which is checked at each change.
+/// All decisions are O(1) and synchronous; a request that has to wait does so in acquire(). Every place is
+/// either idle here or owned by a Slot (places == slots + idle), which is checked at each change.
 class Pool final : public ring::Resident {
  public:
   Pool(ring::Loop& loop, const Limits& limits, const wire::ReaderLimits& reader_limits);
   ~Pool();
 
-  /// A place without waiting: an idle connection, or the right to connect. An empty slot when the request must wait.
+  /// A place without waiting: an idle connection, or the right to connect. An empty slot when the request
+  /// must wait.
   Slot try_acquire(const OriginKey& key);
   /// A place, waiting at most `timeout` for it. Errors: pool_timeout, client_closed.
   Task<Result<Slot>> acquire(OriginKey key, Duration timeout);
@@ -101,12 +105,16 @@ class Pool final : public ring::Resident {
   struct OriginHash {
     using is_transparent = void;
     std::size_t operator()(const OriginKey& key) const noexcept;
-    std::size_t operator()(const std::unique_ptr<Origin>& origin) const noexcept { return (*this)(origin->key()); }
+    std::size_t operator()(const std::unique_ptr<Origin>& origin) const noexcept {
+      return (*this)(origin->key());
+    }
   };
   struct OriginEqual {
     using is_transparent = void;
     template <class A, class B>
-    bool operator()(const A& a, const B& b) const noexcept { return view(a) == view(b); }
+    bool operator()(const A& a, const B& b) const noexcept {
+      return view(a) == view(b);
+    }
     static OriginKey view(const OriginKey& key) noexcept { return key; }
     static OriginKey view(const std::unique_ptr<Origin>& origin) noexcept { return origin->key(); }
   };
@@ -148,7 +156,7 @@ class Pool final : public ring::Resident {
   std::uint32_t waiting_count_ = 0;
   std::uint64_t opened_ = 0;
   std::unordered_set<std::unique_ptr<Origin>, OriginHash, OriginEqual> origins_;
-  base::List<Connection, base::TaggedListNode<OfPool>> idle_;    // longest idle first
+  base::List<Connection, base::TaggedListNode<OfPool>> idle_;  // longest idle first
   base::List<Connection, base::TaggedListNode<OfPool>> in_use_;
   base::List<Waiter> waiters_;
   Expiry expiry_;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "engine/net/address.hpp"
 
-#include <arpa/inet.h>
-
 #include <array>
 #include <cstddef>
 #include <cstring>
+
+#include <arpa/inet.h>
 
 namespace sluice::net {
 
@@ -56,7 +56,8 @@ Address Address::of_socket(int fd, bool peer) {
   Address address;
   socklen_t size = sizeof(Storage);
   address.storage_.unix_path = {};
-  int result = peer ? getpeername(fd, &address.storage_.generic, &size) : getsockname(fd, &address.storage_.generic, &size);
+  int result = peer ? getpeername(fd, &address.storage_.generic, &size)
+                    : getsockname(fd, &address.storage_.generic, &size);
   if (result == 0) address.size_ = size;
   return address;
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <sluice/result.hpp>
 
@@ -22,7 +22,8 @@ class Address {
 
   /// A dotted quad or an IPv6 address without brackets; nothing if `text` is neither.
   static std::optional<Address> from_literal(std::string_view text, std::uint16_t port);
-  /// A path of at most 107 bytes without NUL. A leading "@" means the abstract namespace. Errors: connect_error.
+  /// A path of at most 107 bytes without NUL. A leading "@" means the abstract namespace. Errors:
+  /// connect_error.
   static Result<Address> unix_socket(std::string_view path);
   /// The address that a connected or bound socket has on this side (`peer` false) or the other.
   static Address of_socket(int fd, bool peer);

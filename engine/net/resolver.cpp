@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "engine/net/resolver.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <fstream>
 #include <sstream>
+
+#include <sys/stat.h>
 
 namespace sluice::net {
 namespace {
@@ -22,7 +22,9 @@ std::int64_t modification_time(const std::string& path) {
   return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
-bool is_localhost(const std::string& name) { return name == "localhost" || name.ends_with(".localhost"); }
+bool is_localhost(const std::string& name) {
+  return name == "localhost" || name.ends_with(".localhost");
+}
 
 }  // namespace
 
@@ -40,7 +42,8 @@ Task<Result<std::vector<Address>>> HostsFileResolver::resolve(std::string host, 
     addresses.push_back(*Address::from_literal("::1", port));
   }
   if (addresses.empty())
-    co_return Error(ErrorKind::connect_error, Phase::resolve, "no address is known for the host '" + name + "'");
+    co_return Error(ErrorKind::connect_error, Phase::resolve,
+                    "no address is known for the host '" + name + "'");
   co_return addresses;
 }
 

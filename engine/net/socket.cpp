@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "engine/net/socket.hpp"
 
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 namespace sluice::net {
 namespace {
@@ -15,7 +15,8 @@ constexpr std::size_t kJoinedBodyBytes = 8 * 1024;
 
 void send_small_writes_at_once(int fd) {
   int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // fails on unix sockets, which need no such thing
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+             sizeof(on));  // fails on unix sockets, which need no such thing
 }
 
 }  // namespace
@@ -32,14 +33,22 @@ Socket::Socket(ring::Loop& loop, Fd fd)
                [](ring::Operation& operation, ring::Completion completion) {
                  static_cast<SocketOperation&>(operation).socket->received(completion);
                }),
-      starved_(*this, [](ring::StarvedReceiver& receiver) { static_cast<Starved&>(receiver).socket->resume_receiving(); }),
-      deadline_(*this, [](detail::Timer& timer) { static_cast<Deadline&>(timer).socket->deadline_passed(); }) {
+      starved_(*this,
+               [](ring::StarvedReceiver& receiver) {
+                 static_cast<Starved&>(receiver).socket->resume_receiving();
+               }),
+      deadline_(*this,
+                [](detail::Timer& timer) { static_cast<Deadline&>(timer).socket->deadline_passed(); }) {
   loop_->socket_opened();
 }
 
-Socket::~Socket() { loop_->socket_closed(); }
+Socket::~Socket() {
+  loop_->socket_closed();
+}
 
-Socket::Pointer Socket::make(ring::Loop& loop) { return Pointer(new Socket(loop, Fd())); }
+Socket::Pointer Socket::make(ring::Loop& loop) {
+  return Pointer(new Socket(loop, Fd()));
+}
 
 Socket::Pointer Socket::adopt(ring::Loop& loop, Fd fd) {
   Pointer socket(new Socket(loop, std::move(fd)));
@@ -59,8 +68,8 @@ void Socket::retire() {
   if (connecting_) {
     loop_->ring().cancel(connect_);
   } else if (connect_.in_flight() || receive_.in_flight()) {
-    // close(2) would neither end them nor send FIN; shutdown(2) does both, but for a receive that has just found the
-    // queue empty and not yet begun to wait.
+    // close(2) would neither end them nor send FIN; shutdown(2) does both, but for a receive that has just
+    // found the queue empty and not yet begun to wait.
     ::shutdown(fd_.number(), SHUT_RDWR);
     loop_->ring().cancel(receive_);
   }
@@ -178,7 +187,9 @@ void Socket::end_write(int error) {
 
 // ---- reading
 
-void Socket::start_receiving() { loop_->ring().receive_multishot(receive_, fd_.number(), loop_->buffers().group()); }
+void Socket::start_receiving() {
+  loop_->ring().receive_multishot(receive_, fd_.number(), loop_->buffers().group());
+}
 
 void Socket::resume_receiving() {
   bool wanted = !paused_ && !ended_ && !retiring_;
@@ -187,7 +198,8 @@ void Socket::resume_receiving() {
 
 void Socket::received(ring::Completion completion) {
   if (completion.result > 0) {
-    ring::Lease lease = loop_->buffers().take(completion.buffer_id, static_cast<std::uint32_t>(completion.result));
+    ring::Lease lease =
+        loop_->buffers().take(completion.buffer_id, static_cast<std::uint32_t>(completion.result));
     if (retiring_ || failure_ != SocketStatus::ok) {
       lease.drop();  // a reader that was told of the failure must not read on behind a gap
     } else {
@@ -264,7 +276,8 @@ void Socket::stir() {
 }
 
 void Socket::schedule(TimePoint deadline) {
-  // Deadlines mostly move away, a request at a time. The timer stays where it is and looks again when it expires.
+  // Deadlines mostly move away, a request at a time. The timer stays where it is and looks again when it
+  // expires.
   if (deadline == kNever || (deadline_.armed() && deadline_.scheduled <= deadline)) return;
   deadline_.scheduled = deadline;
   deadline_.arm(deadline);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <sys/uio.h>
-
 #include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+
+#include <sys/uio.h>
 
 #include <sluice/detail/executor.hpp>
 #include <sluice/detail/memory.hpp>
@@ -43,9 +43,10 @@ struct ReadOutcome {
 
 /// A stream socket on a loop: connect, one reader, one writer.
 ///
-/// Ownership: the object owns every byte that the kernel may touch for it. Its owner holds a Socket::Pointer; letting
-/// go of it retires the socket: what is in flight is ended by shutdown(2), and once the last completion has arrived
-/// the descriptor is closed and the object frees itself. Coroutines only wait at it and may be destroyed at any time.
+/// Ownership: the object owns every byte that the kernel may touch for it. Its owner holds a Socket::Pointer;
+/// letting go of it retires the socket: what is in flight is ended by shutdown(2), and once the last
+/// completion has arrived the descriptor is closed and the object frees itself. Coroutines only wait at it
+/// and may be destroyed at any time.
 class Socket : public detail::Recycled {
  public:
   struct Retire {
@@ -53,8 +54,8 @@ class Socket : public detail::Recycled {
   };
   using Pointer = std::unique_ptr<Socket, Retire>;
 
-  /// Told when anything at all happens on a socket that nobody uses: bytes, FIN or an error. The last thing the socket
-  /// does in that turn, so the watcher may let go of it.
+  /// Told when anything at all happens on a socket that nobody uses: bytes, FIN or an error. The last thing
+  /// the socket does in that turn, so the watcher may let go of it.
   class IdleWatcher {
    public:
     virtual void idle_socket_stirred() = 0;
@@ -71,8 +72,8 @@ class Socket : public detail::Recycled {
   /// Connects. On timed_out or failed the socket can only be dropped.
   Task<SocketStatus> connect(Address address, TimePoint deadline);
 
-  /// Starts to send `head`, then `body`; requires that nothing is being sent. Times out when the peer has taken nothing
-  /// for `timeout`, from `now` on.
+  /// Starts to send `head`, then `body`; requires that nothing is being sent. Times out when the peer has
+  /// taken nothing for `timeout`, from `now` on.
   void write(detail::String head, detail::SharedBytes body, Duration timeout, TimePoint now = Clock::now());
   bool writing() const noexcept { return writing_; }
   /// errno of the write that failed, 0 if none did. A peer may still answer then, so reading goes on.
@@ -112,8 +113,8 @@ class Socket : public detail::Recycled {
     detail::WaitPoint::Awaiter wait_;
     bool waiting_ = false;
   };
-  /// Waits for bytes, FIN, an error, or until `timeout` has passed; while a write is under way, its deadline counts
-  /// and the time for reading starts when it is done.
+  /// Waits for bytes, FIN, an error, or until `timeout` has passed; while a write is under way, its deadline
+  /// counts and the time for reading starts when it is done.
   ReadAwaiter read(Duration timeout) noexcept { return ReadAwaiter(*this, timeout); }
 
   /// Bytes or FIN are there that nobody has read, or the socket has failed.
@@ -192,7 +193,7 @@ class Socket : public detail::Recycled {
 
   TimePoint write_deadline_ = kNever;  // of connecting, too
   Duration write_timeout_ = Duration::max();
-  TimePoint read_deadline_ = kNever;        // of the reader that waits
+  TimePoint read_deadline_ = kNever;  // of the reader that waits
   Duration read_timeout_ = Duration::max();
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t bytes_received_ = 0;

@@ -3,8 +3,9 @@
 
 #include <liburing.h>
 
-/// Kernel constants that liburing 2.3 (Debian 12) does not know, and the one place that may ask for them. Each
-/// feature is used only after the kernel was seen to do it (Ring::open), never because of a version number.
+/// Kernel constants that liburing 2.3 (Debian 12) does not know, and the one place that may ask for them.
+/// Each feature is used only after the kernel was seen to do it (Ring::open), never because of a version
+/// number.
 namespace sluice::ring::abi {
 
 /// io_uring_params.features: io_uring_enter takes a minimum wait (kernel 6.12).

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "engine/ring/buffer_ring.hpp"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <new>
 #include <string>
+
+#include <sys/mman.h>
 
 #include <sluice/detail/memory.hpp>
 
@@ -23,7 +23,9 @@ void* map_memory(std::size_t bytes) {
   return memory == MAP_FAILED ? nullptr : memory;
 }
 
-std::size_t entries_bytes(std::uint32_t count) { return std::size_t{count} * sizeof(io_uring_buf); }
+std::size_t entries_bytes(std::uint32_t count) {
+  return std::size_t{count} * sizeof(io_uring_buf);
+}
 
 Error setup_error(int code, const std::string& what) {
   Error::Facts facts(ErrorKind::system_error, Phase::setup, what + ": " + std::strerror(code));
@@ -81,7 +83,8 @@ BufferRing::~BufferRing() {
   if (memory_ != nullptr) munmap(memory_, std::size_t{options_.count} * options_.buffer_size);
 }
 
-Result<BufferRing*> BufferRing::open(io_uring& ring, const Options& options, void (*wake)(void*), void* wake_argument) {
+Result<BufferRing*> BufferRing::open(io_uring& ring, const Options& options, void (*wake)(void*),
+                                     void* wake_argument) {
   if (options.buffer_size == 0) return setup_error(EINVAL, "the size of receive buffers must not be zero");
   if (!std::has_single_bit(options.count) || options.count > 32768)
     return setup_error(EINVAL, "the number of receive buffers must be a power of two, at most 32768");
@@ -91,7 +94,8 @@ Result<BufferRing*> BufferRing::open(io_uring& ring, const Options& options, voi
   std::unique_ptr<BufferRing, Deleter> self(new BufferRing(ring, options, wake, wake_argument));
   self->entries_ = static_cast<io_uring_buf_ring*>(map_memory(entries_bytes(options.count)));
   self->memory_ = static_cast<char*>(map_memory(std::size_t{options.count} * options.buffer_size));
-  if (self->entries_ == nullptr || self->memory_ == nullptr) return setup_error(ENOMEM, "no memory for receive buffers");
+  if (self->entries_ == nullptr || self->memory_ == nullptr)
+    return setup_error(ENOMEM, "no memory for receive buffers");
 
   io_uring_buf_reg registration{};
   registration.ring_addr = reinterpret_cast<std::uint64_t>(self->entries_);
@@ -128,7 +132,9 @@ Lease BufferRing::take(std::uint16_t buffer_id, std::uint32_t size) {
   return Lease::copy_of(lease.bytes());
 }
 
-void BufferRing::give_back(std::uint16_t buffer_id) { take(buffer_id, 0).drop(); }
+void BufferRing::give_back(std::uint16_t buffer_id) {
+  take(buffer_id, 0).drop();
+}
 
 void BufferRing::release(Buffer& buffer) noexcept {
   bool here = pthread_equal(thread_, pthread_self()) != 0 && !closed_.load(std::memory_order_relaxed);
@@ -169,7 +175,8 @@ void BufferRing::return_batch() {
   }
   if (count != 0) io_uring_buf_ring_advance(entries_, count);
   with_kernel_ += static_cast<std::uint32_t>(count);
-  // Also when none came back now: a receiver may hear of an empty ring only after the buffers have returned to it.
+  // Also when none came back now: a receiver may hear of an empty ring only after the buffers have returned
+  // to it.
   for (std::uint32_t free = with_kernel_; free > 0 && !starved_.empty(); --free) {
     StarvedReceiver& receiver = starved_.front();
     receiver.unlink();

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <pthread.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <utility>
+
+#include <pthread.h>
 
 #include <sluice/result.hpp>
 
@@ -21,8 +21,8 @@ namespace sluice::ring {
 
 class BufferRing;
 
-/// The header of a block of received bytes: a provided buffer, or a block of recycled memory when provided buffers
-/// are scarce (then `ring` is null and the header stands in front of the bytes).
+/// The header of a block of received bytes: a provided buffer, or a block of recycled memory when provided
+/// buffers are scarce (then `ring` is null and the header stands in front of the bytes).
 struct Buffer {
   BufferRing* ring = nullptr;
   Buffer* next = nullptr;  // of a queue of received buffers, or of a list of returned ones
@@ -33,13 +33,14 @@ struct Buffer {
   std::uint16_t id = 0;
 };
 
-/// The right to read some received bytes. Move-only; the last lease on a buffer gives it back when it is dropped.
-/// May be dropped on any thread, also after the shard is gone.
+/// The right to read some received bytes. Move-only; the last lease on a buffer gives it back when it is
+/// dropped. May be dropped on any thread, also after the shard is gone.
 class Lease {
  public:
   Lease() = default;
   Lease(Buffer& buffer, std::span<const char> bytes) noexcept : buffer_(&buffer), bytes_(bytes) {}
-  Lease(Lease&& other) noexcept : buffer_(std::exchange(other.buffer_, nullptr)), bytes_(std::exchange(other.bytes_, {})) {}
+  Lease(Lease&& other) noexcept
+      : buffer_(std::exchange(other.buffer_, nullptr)), bytes_(std::exchange(other.bytes_, {})) {}
   Lease& operator=(Lease&& other) noexcept {
     if (this != &other) {
       drop();
@@ -112,8 +113,8 @@ class StarvedReceiver : public base::ListNode {
   Function buffers_are_back_;
 };
 
-/// The provided buffers of a shard: the kernel takes one for each receive, a Lease brings it back. Buffers that come
-/// back are handed to the kernel in one batch per turn of the loop.
+/// The provided buffers of a shard: the kernel takes one for each receive, a Lease brings it back. Buffers
+/// that come back are handed to the kernel in one batch per turn of the loop.
 ///
 /// Threading: used by the shard's thread, but for leases that are dropped elsewhere.
 class BufferRing {
@@ -124,20 +125,23 @@ class BufferRing {
   };
 
   /// Registers the buffers. Errors: system_error.
-  static Result<BufferRing*> open(io_uring& ring, const Options& options, void (*wake)(void*), void* wake_argument);
+  static Result<BufferRing*> open(io_uring& ring, const Options& options, void (*wake)(void*),
+                                  void* wake_argument);
   /// Unregisters and frees, at once or when the last lease is dropped.
   void close();
 
   std::uint16_t group() const noexcept { return kGroup; }
-  /// The lease on a buffer that a receive completion named. A short queue of free buffers makes it a copy, so that
-  /// callers who keep their leases cannot starve the others.
+  /// The lease on a buffer that a receive completion named. A short queue of free buffers makes it a copy, so
+  /// that callers who keep their leases cannot starve the others.
   Lease take(std::uint16_t buffer_id, std::uint32_t size);
   /// The buffer of a completion without data goes straight back.
   void give_back(std::uint16_t buffer_id);
 
-  /// Queues a receiver that met an empty ring; it is called when buffers are back. Destroying it takes it out.
+  /// Queues a receiver that met an empty ring; it is called when buffers are back. Destroying it takes it
+  /// out.
   void wait_for_buffers(StarvedReceiver& receiver) { starved_.push_back(receiver); }
-  /// One batch: hands returned buffers to the kernel, then calls as many starved receivers as there are buffers.
+  /// One batch: hands returned buffers to the kernel, then calls as many starved receivers as there are
+  /// buffers.
   void return_batch();
 
   std::uint32_t leased() const noexcept { return leased_; }
@@ -147,8 +151,8 @@ class BufferRing {
   bool contains(const char* address) const noexcept {
     return address >= memory_ && address < memory_ + std::size_t{options_.count} * options_.buffer_size;
   }
-  /// Whether other threads have given buffers back that return_batch() has not seen. Sequentially consistent with
-  /// the wake-up that follows a return.
+  /// Whether other threads have given buffers back that return_batch() has not seen. Sequentially consistent
+  /// with the wake-up that follows a return.
   bool returned_elsewhere() const noexcept { return any_elsewhere_.load(); }
 
  private:
@@ -173,16 +177,16 @@ class BufferRing {
   io_uring_buf_ring* entries_ = nullptr;
   char* memory_ = nullptr;
   std::unique_ptr<Buffer[]> buffers_;
-  Buffer* returned_ = nullptr;        // given back on this thread, not yet the kernel's
-  std::uint32_t with_kernel_ = 0;     // buffers the kernel can take
+  Buffer* returned_ = nullptr;     // given back on this thread, not yet the kernel's
+  std::uint32_t with_kernel_ = 0;  // buffers the kernel can take
   std::uint32_t leased_ = 0;
   std::uint64_t copies_ = 0;
   std::uint64_t starvations_ = 0;
   base::List<StarvedReceiver> starved_;
 
-  std::mutex mutex_;                        // guards what other threads touch:
-  Buffer* returned_elsewhere_ = nullptr;    // given back by other threads
-  std::uint32_t orphans_ = 0;               // leases still out after close()
+  std::mutex mutex_;                      // guards what other threads touch:
+  Buffer* returned_elsewhere_ = nullptr;  // given back by other threads
+  std::uint32_t orphans_ = 0;             // leases still out after close()
   std::atomic<bool> closed_{false};
   std::atomic<bool> any_elsewhere_{false};
 };

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <sluice/engine.hpp>
-
 #include <condition_variable>
 #include <latch>
 #include <mutex>
@@ -8,6 +6,7 @@
 #include <system_error>
 #include <thread>
 
+#include <sluice/engine.hpp>
 #include <sluice/error.hpp>
 
 #include "engine/base/check.hpp"
@@ -23,7 +22,8 @@ class Engine::Member {
     try {
       thread_ = std::thread([this, index, options, &started] { live(index, options, started); });
     } catch (const std::system_error& error) {
-      Error::Facts facts(ErrorKind::system_error, Phase::setup, "no thread can be started for a shard (see ulimit -u)");
+      Error::Facts facts(ErrorKind::system_error, Phase::setup,
+                         "no thread can be started for a shard (see ulimit -u)");
       facts.system_code = error.code().value();
       failure_ = std::make_exception_ptr(SystemError(Error(std::move(facts))));
       started.count_down();
@@ -72,7 +72,8 @@ class Engine::Member {
 };
 
 Engine::Engine(const EngineOptions& options) : size_(options.shards) {
-  if (size_ == 0) throw SystemError(Error(ErrorKind::system_error, Phase::setup, "an engine needs at least one shard"));
+  if (size_ == 0)
+    throw SystemError(Error(ErrorKind::system_error, Phase::setup, "an engine needs at least one shard"));
   members_ = std::make_unique<Member[]>(size_);
   std::latch started(size_);
   for (unsigned i = 0; i < size_; ++i) members_[i].start(i, options.shard, started);
@@ -84,7 +85,9 @@ Engine::Engine(const EngineOptions& options) : size_(options.shards) {
 
 Engine::~Engine() = default;
 
-unsigned Engine::size() const noexcept { return size_; }
+unsigned Engine::size() const noexcept {
+  return size_;
+}
 
 void Engine::run_on_each(const std::function<Task<void>(Shard&)>& function) {
   std::latch done(size_);

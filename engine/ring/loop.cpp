@@ -10,13 +10,13 @@ namespace {
 
 constinit thread_local Loop* current_loop = nullptr;
 
-// A turn runs and reaps at most so much before it looks at the other side again: neither ready tasks nor arriving
-// data can starve the rest.
+// A turn runs and reaps at most so much before it looks at the other side again: neither ready tasks nor
+// arriving data can starve the rest.
 constexpr std::size_t kReadyBudget = 4096;
 constexpr unsigned kCompletionBudget = 4096;
 
-// A batch is a quarter of the receivers that wait, so that a wake-up serves several of them, but never so many that
-// replies lie about while the peers have nothing to do.
+// A batch is a quarter of the receivers that wait, so that a wake-up serves several of them, but never so
+// many that replies lie about while the peers have nothing to do.
 constexpr unsigned kBatchShare = 4;
 constexpr unsigned kLargestBatch = 32;
 
@@ -40,7 +40,9 @@ Loop& Loop::current() {
   return *current_loop;
 }
 
-bool Loop::is_current() const noexcept { return current_loop == this; }
+bool Loop::is_current() const noexcept {
+  return current_loop == this;
+}
 
 Loop::Loop(const ShardOptions& options) : options_(options), timers_(Clock::now()), now_(Clock::now()) {}
 
@@ -89,7 +91,8 @@ void Loop::shut_down() {
   turn_until([this] { return ring_.in_flight() == 0 && ready_.empty(); });
   mailbox_.deliver();
   base::check(open_sockets_ == 0, "a socket outlives its shard");
-  base::check(ring_.counters().started == ring_.counters().finished, "operations and completions do not balance");
+  base::check(ring_.counters().started == ring_.counters().finished,
+              "operations and completions do not balance");
   buffers_->close();
 }
 
@@ -127,7 +130,8 @@ Wait Loop::plan_wait(std::optional<TimePoint> deadline) {
   if (auto timer = timers_.next_deadline(); timer && (!deadline || *timer < *deadline)) deadline = timer;
   if (deadline) wait.timeout = std::max(*deadline - Clock::now(), Duration::zero());
 
-  // Completions of fresh sends come with the submission itself; waiting for a reply means waiting for one more.
+  // Completions of fresh sends come with the submission itself; waiting for a reply means waiting for one
+  // more.
   unsigned batch = std::clamp(waiting_receivers_ / kBatchShare, 1U, kLargestBatch);
   wait.completions = ring_.fresh_sends() + batch;
   wait.batch = options_.batch_wait;
@@ -141,7 +145,8 @@ Wait Loop::plan_wait(std::optional<TimePoint> deadline) {
   return wait;
 }
 
-/// Before kernel 6.12: wait for the batch with the batch's time limit; if nothing came, wait for one completion.
+/// Before kernel 6.12: wait for the batch with the batch's time limit; if nothing came, wait for one
+/// completion.
 void Loop::emulate_minimum_wait(Wait& wait) {
   bool plain = wait.completions == 1 || wait.batch.count() == 0 || last_wait_ran_dry_;
   if (plain) {
@@ -158,6 +163,8 @@ void Loop::wait_for_completions(const Wait& wait) {
   now_ = Clock::now();
 }
 
-void Loop::reap_completions() { last_wait_ran_dry_ = ring_.reap(kCompletionBudget) == 0; }
+void Loop::reap_completions() {
+  last_wait_ran_dry_ = ring_.reap(kCompletionBudget) == 0;
+}
 
 }  // namespace sluice::ring

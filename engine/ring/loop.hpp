@@ -17,8 +17,8 @@
 
 namespace sluice::ring {
 
-/// Something of a higher layer that holds operations of a loop for longer than a task: a pool, a listener. When the
-/// loop shuts down it must start to end them all, and must not start new ones.
+/// Something of a higher layer that holds operations of a loop for longer than a task: a pool, a listener.
+/// When the loop shuts down it must start to end them all, and must not start new ones.
 class Resident : public base::ListNode {
  public:
   virtual void shut_down() = 0;
@@ -27,7 +27,8 @@ class Resident : public base::ListNode {
   ~Resident() = default;
 };
 
-/// What a shard is made of: one ring, its buffers, its timers, its ready list, its mailbox; and the loop over them.
+/// What a shard is made of: one ring, its buffers, its timers, its ready list, its mailbox; and the loop over
+/// them.
 class Loop {
  public:
   /// Sets everything up on the thread that will run the loop. Errors: system_error.

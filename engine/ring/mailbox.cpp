@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "engine/ring/mailbox.hpp"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 namespace sluice::ring {
 Mailbox::~Mailbox() {

@@ -23,13 +23,13 @@ class Message {
   Message* next_ = nullptr;
 };
 
-/// How other shards and foreign threads reach a shard. post() is lock-free and wakes the shard only if it sleeps.
-/// An eventfd does the waking for both kinds of senders: one mechanism, and ring messages between shards measured no faster
-/// (docs/decisions/0002).
+/// How other shards and foreign threads reach a shard. post() is lock-free and wakes the shard only if it
+/// sleeps. An eventfd does the waking for both kinds of senders: one mechanism, and ring messages between
+/// shards measured no faster (docs/decisions/0002).
 ///
-/// The sleep protocol: the shard announces that it will sleep, then looks for messages once more; a sender leaves
-/// its message, then looks whether sleep was announced. Both steps are sequentially consistent, so one of them sees
-/// the other and no message waits for an unrelated event.
+/// The sleep protocol: the shard announces that it will sleep, then looks for messages once more; a sender
+/// leaves its message, then looks whether sleep was announced. Both steps are sequentially consistent, so one
+/// of them sees the other and no message waits for an unrelated event.
 class Mailbox {
  public:
   Mailbox() : wake_up_(&Mailbox::woken) {}

@@ -15,9 +15,9 @@ struct Completion {
   std::uint16_t buffer_id;
 };
 
-/// An operation of the ring. Embedded in the object that owns every byte the kernel may touch on its behalf; that
-/// object may die only once in_flight() is false, which the destructor checks. An operation may be started again
-/// after its last completion.
+/// An operation of the ring. Embedded in the object that owns every byte the kernel may touch on its behalf;
+/// that object may die only once in_flight() is false, which the destructor checks. An operation may be
+/// started again after its last completion.
 class Operation {
  public:
   /// Called from the reaping step of the loop. It stores and queues; it never runs user code. At the last

@@ -12,8 +12,9 @@ namespace {
 constexpr unsigned kGenerationShift = 48;
 constexpr std::uint64_t kAddressMask = (std::uint64_t{1} << kGenerationShift) - 1;
 
-constexpr unsigned kSetupFlags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN |
-                                 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+constexpr unsigned kSetupFlags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                                 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE |
+                                 IORING_SETUP_CLAMP;
 
 // Multishot operations complete without an entry being submitted, so the completion queue is much the larger.
 constexpr unsigned kCompletionsPerEntry = 16;
@@ -30,7 +31,8 @@ std::string setup_failure(int error) {
       return "this kernel has no io_uring; sluice needs Linux 6.1 or newer";
     case EPERM:
     case EACCES:
-      return "io_uring is not permitted here: set the sysctl kernel.io_uring_disabled to 0, and in a container "
+      return "io_uring is not permitted here: set the sysctl kernel.io_uring_disabled to 0, and in a "
+             "container "
              "allow the io_uring system calls in its seccomp profile";
     case EINVAL:
       return "this kernel's io_uring is too old (no deferred task work); sluice needs Linux 6.1 or newer";
@@ -48,7 +50,8 @@ std::string setup_failure(int error) {
 
 Result<void> Ring::open(unsigned entries) {
   if (entries == 0 || entries > kMaxEntries) {
-    Error::Facts facts(ErrorKind::system_error, Phase::setup, "ring_entries must be 1 to " + std::to_string(kMaxEntries));
+    Error::Facts facts(ErrorKind::system_error, Phase::setup,
+                       "ring_entries must be 1 to " + std::to_string(kMaxEntries));
     facts.system_code = EINVAL;
     return Error(std::move(facts));
   }
@@ -161,7 +164,8 @@ void Ring::enter(unsigned to_submit, const Wait& wait) {
                                reinterpret_cast<sigset_t*>(&argument), sizeof(argument));
   ++counters_.enters;
   // ETIME: the wait ran out. EINTR: a signal. EAGAIN, EBUSY: completions must be reaped before more is taken.
-  bool expected = result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN || result == -EBUSY;
+  bool expected =
+      result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN || result == -EBUSY;
   if (!expected) [[unlikely]] {
     std::string what = std::string("io_uring_enter failed: ") + std::strerror(-result);
     base::check_failed(what.c_str(), __FILE__, __LINE__);
@@ -175,7 +179,9 @@ void Ring::submit_and_wait(const Wait& wait) {
   if ((*ring_.sq.kflags & IORING_SQ_CQ_OVERFLOW) != 0) ++counters_.overflows;
 }
 
-bool Ring::has_completions() const { return io_uring_cq_ready(&ring_) != 0; }
+bool Ring::has_completions() const {
+  return io_uring_cq_ready(&ring_) != 0;
+}
 
 unsigned Ring::reap(unsigned budget) {
   unsigned count = 0;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <sys/socket.h>
-
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
+
+#include <sys/socket.h>
 
 #include <sluice/result.hpp>
 
@@ -17,13 +17,13 @@ namespace sluice::ring {
 
 /// How long to wait for completions.
 struct Wait {
-  unsigned completions = 0;                          ///< return when so many are there; 0: do not wait
-  std::chrono::microseconds batch{0};                ///< after this long, one completion is enough
+  unsigned completions = 0;            ///< return when so many are there; 0: do not wait
+  std::chrono::microseconds batch{0};  ///< after this long, one completion is enough
   std::optional<std::chrono::nanoseconds> timeout = std::nullopt;  ///< after this long, none is enough
 };
 
-/// One io_uring, used by the thread that opened it. Knows operations, counts them, and hands completions to their
-/// handlers; knows nothing of buffers, timers or sockets.
+/// One io_uring, used by the thread that opened it. Knows operations, counts them, and hands completions to
+/// their handlers; knows nothing of buffers, timers or sockets.
 class Ring {
  public:
   struct Counters {
@@ -38,11 +38,13 @@ class Ring {
   Ring& operator=(const Ring&) = delete;
   ~Ring() { close(); }
 
-  /// Sets the ring up. Errors: system_error with a sentence that says what the machine refuses and what to do.
+  /// Sets the ring up. Errors: system_error with a sentence that says what the machine refuses and what to
+  /// do.
   Result<void> open(unsigned entries);
   void close();
 
-  // Starting operations. Each takes the next submission entry, submitting first when the queue is full; none fails.
+  // Starting operations. Each takes the next submission entry, submitting first when the queue is full; none
+  // fails.
   void receive_multishot(Operation& operation, int fd, std::uint16_t buffer_group);
   void send(Operation& operation, int fd, std::span<const char> bytes);
   void send_message(Operation& operation, int fd, const msghdr& message);
@@ -52,8 +54,8 @@ class Ring {
   /// Asks the kernel to end an operation early. The operation's own completion says what became of it.
   void cancel(const Operation& operation);
 
-  /// Submits what was started and waits. Returns when `wait` is satisfied, on a signal, or when the kernel wants
-  /// completions to be reaped first.
+  /// Submits what was started and waits. Returns when `wait` is satisfied, on a signal, or when the kernel
+  /// wants completions to be reaped first.
   void submit_and_wait(const Wait& wait);
   /// Hands up to `budget` completions to their handlers; returns how many.
   unsigned reap(unsigned budget);

@@ -23,7 +23,8 @@ Shard::Shard(const ShardOptions& options) : loop_(ring::Loop::open(options).valu
 Shard::~Shard() = default;
 
 void Shard::drive(const std::function<void()>& start, const bool& done, const std::function<void()>& finish) {
-  base::check(!loop_->is_current(), "block_on() was called from a task of the same shard; await the task instead");
+  base::check(!loop_->is_current(),
+              "block_on() was called from a task of the same shard; await the task instead");
   ring::Activation activation(*loop_);
   loop_->catch_up();
   start();

@@ -64,7 +64,9 @@ class [[nodiscard]] RequestBuilder : public detail::RequestSetters<RequestBuilde
 /// The same for a response whose body is streamed.
 class [[nodiscard]] StreamBuilder : public detail::RequestSetters<StreamBuilder> {
  public:
-  auto operator co_await() && { return detail::ThrowingAwaiter<StreamingResponse>(std::move(*this).as_result()); }
+  auto operator co_await() && {
+    return detail::ThrowingAwaiter<StreamingResponse>(std::move(*this).as_result());
+  }
   Task<Result<StreamingResponse>> as_result() &&;
 
  private:
@@ -79,23 +81,25 @@ class [[nodiscard]] StreamBuilder : public detail::RequestSetters<StreamBuilder>
   Request request_;
 };
 
-/// A request on a client of its own, made for it alone: for scripts. Several requests want an AsyncClient, which keeps
-/// its connections.
+/// A request on a client of its own, made for it alone: for scripts. Several requests want an AsyncClient,
+/// which keeps its connections.
 RequestBuilder request(Method method, std::string_view url);
-inline RequestBuilder get(std::string_view url) { return request(Method::Get, url); }
+inline RequestBuilder get(std::string_view url) {
+  return request(Method::Get, url);
+}
 
 /// What a client's pool holds at this moment.
 struct PoolStats {
   std::uint32_t connections = 0;  ///< connecting, in use and idle
   std::uint32_t idle = 0;
-  std::uint32_t waiting = 0;      ///< requests that wait for a connection
-  std::uint64_t opened = 0;       ///< connections made since the start
+  std::uint32_t waiting = 0;  ///< requests that wait for a connection
+  std::uint64_t opened = 0;   ///< connections made since the start
 };
 
 /// An HTTP client with its own pool of connections on one shard.
 ///
-/// Threading: used on its shard only; any number of tasks may use it at the same time. Destroying it closes its
-/// connections; requests still in flight end with ClientClosed.
+/// Threading: used on its shard only; any number of tasks may use it at the same time. Destroying it closes
+/// its connections; requests still in flight end with ClientClosed.
 class AsyncClient {
  public:
   /// A client on the shard that runs the calling task.

@@ -20,13 +20,14 @@ struct EngineOptions {
 };
 static_assert(std::is_trivially_copyable_v<EngineOptions>);
 
-/// Several shards, each on a thread of its own. Nothing is shared between them; a client belongs to the shard whose
-/// task made it.
+/// Several shards, each on a thread of its own. Nothing is shared between them; a client belongs to the shard
+/// whose task made it.
 ///
 /// Threading: made, used and destroyed on one thread, which is none of the shards'.
 class Engine {
  public:
-  /// Starts the threads and waits until every ring is set up. Throws SystemError as Shard does; then none is left.
+  /// Starts the threads and waits until every ring is set up. Throws SystemError as Shard does; then none is
+  /// left.
   explicit Engine(const EngineOptions& options = {});
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -34,8 +35,9 @@ class Engine {
 
   unsigned size() const noexcept;
 
-  /// Runs `function(shard)`, which gives a Task<void>, on every shard, and waits for all of them. Rethrows the first
-  /// exception once all have ended. The function is called on the shards' threads, at the same time.
+  /// Runs `function(shard)`, which gives a Task<void>, on every shard, and waits for all of them. Rethrows
+  /// the first exception once all have ended. The function is called on the shards' threads, at the same
+  /// time.
   void run_on_each(const std::function<Task<void>(Shard&)>& function);
 
   /// Runs a task on the first shard and waits for it; gives its value or throws what it threw.

@@ -41,22 +41,22 @@ enum class ErrorKind : std::uint8_t {
   response_not_read,
   request_not_read,
   // sluice's own
-  deadline_exceeded,   ///< with_timeout() ran out
-  client_closed,       ///< the client was closed while or before the request was made
-  system_error,        ///< the machine refuses what the engine needs: io_uring, memory, descriptors
-  limit_exceeded,      ///< a configured limit on received data was reached (a buffered body, for instance)
+  deadline_exceeded,  ///< with_timeout() ran out
+  client_closed,      ///< the client was closed while or before the request was made
+  system_error,       ///< the machine refuses what the engine needs: io_uring, memory, descriptors
+  limit_exceeded,     ///< a configured limit on received data was reached (a buffered body, for instance)
 };
 
 /// The step of a request in which an error arose.
 enum class Phase : std::uint8_t {
   none,
-  setup,     ///< checking the request, making the ring
-  pool,      ///< waiting for a connection
-  resolve,   ///< name to addresses
-  connect,   ///< TCP or unix connect
-  write,     ///< sending the request
-  head,      ///< waiting for or reading the response head
-  body,      ///< reading the response body
+  setup,    ///< checking the request, making the ring
+  pool,     ///< waiting for a connection
+  resolve,  ///< name to addresses
+  connect,  ///< TCP or unix connect
+  write,    ///< sending the request
+  head,     ///< waiting for or reading the response head
+  body,     ///< reading the response body
 };
 
 /// The HTTPX name of a kind: "ConnectTimeout", "RemoteProtocolError", ...
@@ -66,9 +66,9 @@ std::string_view to_string(Phase phase);
 
 /// An error of a request: kind, phase, cause and the facts that a caller needs to decide what to do next.
 ///
-/// A value: cheap to copy (the facts are shared and immutable), safe to pass between threads. Thrown errors have
-/// the dynamic type of the kind (see the classes below), so `catch (const sluice::TimeoutException&)` works as in
-/// HTTPX, and `catch (const sluice::Error&)` takes all.
+/// A value: cheap to copy (the facts are shared and immutable), safe to pass between threads. Thrown errors
+/// have the dynamic type of the kind (see the classes below), so `catch (const sluice::TimeoutException&)`
+/// works as in HTTPX, and `catch (const sluice::Error&)` takes all.
 class Error : public std::exception {
  public:
   /// The facts of an error. Build one, fill in what is known, and make an Error of it.
@@ -100,10 +100,10 @@ class Error : public std::exception {
   /// "ConnectError: connection refused by 127.0.0.1:1 (GET http://127.0.0.1:1/)". The text is not stable.
   const char* what() const noexcept override { return what_->c_str(); }
 
-  bool is_timeout() const noexcept;         ///< ConnectTimeout, ReadTimeout, WriteTimeout, PoolTimeout
-  bool is_network_error() const noexcept;   ///< ConnectError, ReadError, WriteError, CloseError
-  bool is_protocol_error() const noexcept;  ///< LocalProtocolError, RemoteProtocolError
-  bool is_transport_error() const noexcept; ///< all of the above, ProxyError, UnsupportedProtocol
+  bool is_timeout() const noexcept;          ///< ConnectTimeout, ReadTimeout, WriteTimeout, PoolTimeout
+  bool is_network_error() const noexcept;    ///< ConnectError, ReadError, WriteError, CloseError
+  bool is_protocol_error() const noexcept;   ///< LocalProtocolError, RemoteProtocolError
+  bool is_transport_error() const noexcept;  ///< all of the above, ProxyError, UnsupportedProtocol
 
   /// Throws this error with the dynamic type of its kind.
   [[noreturn]] void raise() const;

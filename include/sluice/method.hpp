@@ -9,8 +9,8 @@ namespace sluice {
 
 /// A request method: one of the constants, or any token of at most 31 characters. Trivially copyable.
 ///
-/// Lower-case letters are turned into upper case, as in HTTPX. A longer name is kept as an empty Method, which
-/// sending refuses (LocalProtocolError), as it refuses a name that is not a token (RFC 9110, 5.6.2).
+/// Lower-case letters are turned into upper case, as in HTTPX. A longer name is kept as an empty Method,
+/// which sending refuses (LocalProtocolError), as it refuses a name that is not a token (RFC 9110, 5.6.2).
 class Method {
  public:
   static const Method Get, Head, Post, Put, Patch, Delete, Options;
@@ -19,7 +19,8 @@ class Method {
     if (name.size() > text_.size()) return;
     for (char c : name) text_[size_++] = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   }
-  constexpr Method(const char* name) : Method(std::string_view(name)) {}  // NOLINT(google-explicit-constructor)
+  constexpr Method(const char* name)
+      : Method(std::string_view(name)) {}  // NOLINT(google-explicit-constructor)
 
   constexpr std::string_view name() const { return {text_.data(), size_}; }
   friend constexpr bool operator==(const Method& a, const Method& b) { return a.name() == b.name(); }

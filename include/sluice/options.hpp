@@ -29,7 +29,8 @@ inline constexpr Duration kDefaultTimeout = Duration::min();
 inline constexpr std::uint32_t kUnlimited = std::numeric_limits<std::uint32_t>::max();
 
 /// The four timeouts of HTTPX: of each phase, not of the whole request. Trivially copyable, so that
-/// `.timeout({.read = 30s})` may stand in an awaited expression. For a limit on the whole, use with_timeout().
+/// `.timeout({.read = 30s})` may stand in an awaited expression. For a limit on the whole, use
+/// with_timeout().
 struct Timeout {
   Duration connect = kDefaultTimeout;  ///< name to addresses and connecting, all addresses together
   Duration read = kDefaultTimeout;     ///< each wait for bytes of the response
@@ -43,9 +44,11 @@ static_assert(std::is_trivially_copyable_v<Timeout>);
 
 /// How many connections a client keeps. HTTPX's defaults.
 struct Limits {
-  std::uint32_t max_connections = 100;           ///< open at the same time; further requests wait, first come first served
+  std::uint32_t max_connections =
+      100;  ///< open at the same time; further requests wait, first come first served
   std::uint32_t max_keepalive_connections = 20;  ///< idle at the same time
-  Duration keepalive_expiry = std::chrono::seconds(5);  ///< an idle connection is closed after so long; kNoTimeout: never
+  Duration keepalive_expiry =
+      std::chrono::seconds(5);  ///< an idle connection is closed after so long; kNoTimeout: never
 };
 static_assert(std::is_trivially_copyable_v<Limits>);
 
@@ -54,29 +57,31 @@ struct ReceiveLimits {
   std::uint32_t max_head_bytes = 100 * 1024;
   std::uint32_t max_header_count = 256;
   std::uint32_t max_informational_responses = 16;  ///< 1xx responses before the final one
-  std::uint64_t max_buffered_body_bytes = std::uint64_t{256} * 1024 * 1024;  ///< of a response that is not streamed
+  std::uint64_t max_buffered_body_bytes =
+      std::uint64_t{256} * 1024 * 1024;  ///< of a response that is not streamed
 };
 static_assert(std::is_trivially_copyable_v<ReceiveLimits>);
 
 /// The settings of a client. Setters return the object, so that options can be written in one expression.
 class ClientOptions {
  public:
-  /// Relative URLs of requests are appended to it (HTTPX's rule, not RFC 3986 resolution). Throws InvalidURL when it
-  /// is not absolute or has a query.
+  /// Relative URLs of requests are appended to it (HTTPX's rule, not RFC 3986 resolution). Throws InvalidURL
+  /// when it is not absolute or has a query.
   ClientOptions& base_url(std::string_view url);
   /// A field that every request carries unless it states the name itself. Replaces the default of that name.
   ClientOptions& header(std::string_view name, std::string_view value);
   /// Takes away a default field (Accept, Connection, User-Agent).
   ClientOptions& without_header(std::string_view name);
-  /// A query parameter of every request; a request's own parameters of that name replace it. Parameters, of client or
-  /// request, replace the query that stands in the URL (HTTPX's rule).
+  /// A query parameter of every request; a request's own parameters of that name replace it. Parameters, of
+  /// client or request, replace the query that stands in the URL (HTTPX's rule).
   ClientOptions& query(std::string_view name, std::string_view value);
   ClientOptions& timeout(Timeout timeout);
   /// The same for all four phases.
   ClientOptions& timeout(Duration duration) { return timeout(Timeout::all(duration)); }
   ClientOptions& limits(Limits limits);
   ClientOptions& receive_limits(ReceiveLimits limits);
-  /// Connects to a unix socket whatever the URL's host and port are. A leading "@" means the abstract namespace.
+  /// Connects to a unix socket whatever the URL's host and port are. A leading "@" means the abstract
+  /// namespace.
   ClientOptions& unix_socket(std::string_view path);
 
  private:

@@ -21,17 +21,21 @@ class Request;
 
 namespace detail {
 
-/// The setters that a Request and an awaitable request share. Each may be called on a named object or in a chain on a
-/// temporary; none fails: what is wrong is reported when the request is sent.
+/// The setters that a Request and an awaitable request share. Each may be called on a named object or in a
+/// chain on a temporary; none fails: what is wrong is reported when the request is sent.
 template <class Derived>
 class RequestSetters {
  public:
   /// Replaces the field of that name.
   Derived& header(std::string_view name, std::string_view value) &;
-  Derived&& header(std::string_view name, std::string_view value) && { return std::move(header(name, value)); }
+  Derived&& header(std::string_view name, std::string_view value) && {
+    return std::move(header(name, value));
+  }
   /// Adds a field beside those of the same name.
   Derived& add_header(std::string_view name, std::string_view value) &;
-  Derived&& add_header(std::string_view name, std::string_view value) && { return std::move(add_header(name, value)); }
+  Derived&& add_header(std::string_view name, std::string_view value) && {
+    return std::move(add_header(name, value));
+  }
   /// Takes a field away, a client's default among them.
   Derived& without_header(std::string_view name) &;
   Derived&& without_header(std::string_view name) && { return std::move(without_header(name)); }
@@ -50,9 +54,9 @@ class RequestSetters {
 
 }  // namespace detail
 
-/// A request that is not bound to a client: a value, may be sent many times. AsyncClient::build_request() makes one
-/// with the client's defaults in it; one made by hand is sent as it is, but for the base URL and for Host and
-/// Content-Length where HTTP demands them.
+/// A request that is not bound to a client: a value, may be sent many times. AsyncClient::build_request()
+/// makes one with the client's defaults in it; one made by hand is sent as it is, but for the base URL and
+/// for Host and Content-Length where HTTP demands them.
 class Request : public detail::RequestSetters<Request> {
  public:
   /// An invalid URL is reported when the request is sent.

@@ -32,16 +32,16 @@ struct ResponseStateDeleter {
 };
 }  // namespace detail
 
-/// What a response has besides its body. Views live as long as the response; one that was moved from may only be
-/// assigned to or destroyed.
+/// What a response has besides its body. Views live as long as the response; one that was moved from may only
+/// be assigned to or destroyed.
 class ResponseBase {
  public:
   int status() const noexcept;
   std::string_view reason() const noexcept;        ///< as sent; may be empty
   std::string_view http_version() const noexcept;  ///< "HTTP/1.0" or "HTTP/1.1"
   const Headers& headers() const noexcept;
-  const Headers& trailers() const noexcept;        ///< fields behind a chunked body, once it has been read
-  const Url& url() const noexcept;                 ///< of the request
+  const Headers& trailers() const noexcept;  ///< fields behind a chunked body, once it has been read
+  const Url& url() const noexcept;           ///< of the request
   /// Body bytes as they came, without the chunked coding.
   std::uint64_t num_bytes_downloaded() const noexcept;
   /// Bytes that came for it over the network: heads, the chunked coding and body so far.
@@ -68,7 +68,9 @@ class ResponseBase {
 /// A response whose body has been read. Move-only, one pointer wide; may be moved to another thread.
 class Response : public ResponseBase {
  public:
-  Response(Response&& other) noexcept : ResponseBase(other), owned_(std::move(other.owned_)) { other.state_ = nullptr; }
+  Response(Response&& other) noexcept : ResponseBase(other), owned_(std::move(other.owned_)) {
+    other.state_ = nullptr;
+  }
   Response& operator=(Response&& other) noexcept {
     owned_ = std::move(other.owned_);
     state_ = std::exchange(other.state_, nullptr);
@@ -90,12 +92,13 @@ class Response : public ResponseBase {
   std::unique_ptr<detail::ResponseState, detail::ResponseStateDeleter> owned_;
 };
 
-/// Some bytes of a body where the kernel put them: a lease on a receive buffer, which goes back to the kernel when the
-/// chunk is dropped. Move-only. May be dropped on any thread.
+/// Some bytes of a body where the kernel put them: a lease on a receive buffer, which goes back to the kernel
+/// when the chunk is dropped. Move-only. May be dropped on any thread.
 class Chunk {
  public:
   Chunk() = default;
-  Chunk(Chunk&& other) noexcept : buffer_(std::exchange(other.buffer_, nullptr)), bytes_(std::exchange(other.bytes_, {})) {}
+  Chunk(Chunk&& other) noexcept
+      : buffer_(std::exchange(other.buffer_, nullptr)), bytes_(std::exchange(other.bytes_, {})) {}
   Chunk& operator=(Chunk&& other) noexcept;
   ~Chunk();
 
@@ -115,8 +118,8 @@ class Chunk {
 
 namespace detail {
 
-/// Waits until a stream has a chunk, its end or an error. What it brings stays with the stream until it is handed out,
-/// so nothing is lost when it is cancelled.
+/// Waits until a stream has a chunk, its end or an error. What it brings stays with the stream until it is
+/// handed out, so nothing is lost when it is cancelled.
 class ChunkAwaiter {
  public:
   explicit ChunkAwaiter(std::shared_ptr<StreamState> stream) noexcept : stream_(std::move(stream)) {}
@@ -137,8 +140,9 @@ class ChunkAwaiter {
 
 }  // namespace detail
 
-/// The next piece of a streamed body, when it is awaited: a Chunk, or nothing at the end. Throws when the body is cut
-/// short or the read timeout passes; `.as_result()` gives a Result instead. Cancelling it loses nothing.
+/// The next piece of a streamed body, when it is awaited: a Chunk, or nothing at the end. Throws when the
+/// body is cut short or the read timeout passes; `.as_result()` gives a Result instead. Cancelling it loses
+/// nothing.
 class [[nodiscard]] NextChunk {
  public:
   class [[nodiscard]] AsResult {
@@ -166,9 +170,9 @@ class [[nodiscard]] NextChunk {
   std::shared_ptr<detail::StreamState> stream_;
 };
 
-/// A response whose body is read piece by piece. Destroying it before the end closes the connection; at the end the
-/// connection goes back to the client's pool. One task reads it at a time. It may be kept when its shard has gone, but
-/// then has nothing more to read.
+/// A response whose body is read piece by piece. Destroying it before the end closes the connection; at the
+/// end the connection goes back to the client's pool. One task reads it at a time. It may be kept when its
+/// shard has gone, but then has nothing more to read.
 class StreamingResponse : public ResponseBase {
  public:
   StreamingResponse(StreamingResponse&& other) noexcept
@@ -179,8 +183,8 @@ class StreamingResponse : public ResponseBase {
     return *this;
   }
 
-  /// The next piece of the body as it came, at most a receive buffer long; nothing at the end. A chunk that is kept
-  /// keeps its buffer: see Chunk::to_owned().
+  /// The next piece of the body as it came, at most a receive buffer long; nothing at the end. A chunk that
+  /// is kept keeps its buffer: see Chunk::to_owned().
   NextChunk next() { return NextChunk(stream_); }
 
  private:

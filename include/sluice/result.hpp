@@ -13,14 +13,17 @@ namespace sluice {
 /// Either a value or an Error. What every function of the engine returns that can fail, and what
 /// `.as_result()` gives to callers who prefer not to have exceptions.
 ///
-/// value(), operator* and operator-> throw the Error when there is no value; error() requires that there is none.
+/// value(), operator* and operator-> throw the Error when there is no value; error() requires that there is
+/// none.
 template <class T>
 class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}        // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}    // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   explicit operator bool() const noexcept { return state_.index() == 0; }
   bool has_value() const noexcept { return state_.index() == 0; }

@@ -28,10 +28,12 @@ struct BufferOptions {
 struct ShardOptions {
   std::uint32_t ring_entries = 1024;  ///< submission entries; more operations than that may be in flight
   BufferOptions buffers = {};
-  /// How long a shard with many requests in flight may wait for several replies to arrive together. Each wake-up
-  /// then serves more of them at less cost; a shard with fewer than eight in flight waits for one. 0 turns it off.
+  /// How long a shard with many requests in flight may wait for several replies to arrive together. Each
+  /// wake-up then serves more of them at less cost; a shard with fewer than eight in flight waits for one. 0
+  /// turns it off.
   std::chrono::microseconds batch_wait{50};
-  /// Received bytes that one connection may queue unread before its receiving stops and TCP holds the peer back.
+  /// Received bytes that one connection may queue unread before its receiving stops and TCP holds the peer
+  /// back.
   std::uint32_t receive_high_water_bytes = 256 * 1024;
 };
 static_assert(std::is_trivially_copyable_v<ShardOptions>);
@@ -40,10 +42,10 @@ static_assert(std::is_trivially_copyable_v<ShardOptions>);
 struct ShardStats {
   std::uint64_t operations_started = 0;
   std::uint64_t operations_finished = 0;
-  std::uint64_t ring_enters = 0;       ///< io_uring_enter system calls
-  std::uint64_t queue_overflows = 0;   ///< turns in which completions did not fit into their queue
-  std::uint64_t leases_out = 0;        ///< receive buffers held by readers
-  std::uint64_t lease_copies = 0;      ///< receives that were copied because buffers were scarce
+  std::uint64_t ring_enters = 0;      ///< io_uring_enter system calls
+  std::uint64_t queue_overflows = 0;  ///< turns in which completions did not fit into their queue
+  std::uint64_t leases_out = 0;       ///< receive buffers held by readers
+  std::uint64_t lease_copies = 0;     ///< receives that were copied because buffers were scarce
   std::uint64_t buffer_starvations = 0;
   std::uint64_t open_sockets = 0;
 };
@@ -51,18 +53,20 @@ static_assert(std::is_trivially_copyable_v<ShardStats>);
 
 /// One thread's engine: a ring, its receive buffers, its timers and its tasks.
 ///
-/// Threading: made, used and destroyed on one thread, but for post(). Destroying it closes the connections of clients
-/// that still exist, waits until the kernel has let go of everything, and aborts if a ledger does not balance.
+/// Threading: made, used and destroyed on one thread, but for post(). Destroying it closes the connections of
+/// clients that still exist, waits until the kernel has let go of everything, and aborts if a ledger does not
+/// balance.
 class Shard {
  public:
-  /// Sets up the ring. Throws SystemError with a sentence that says what the machine refuses and what to do about it.
+  /// Sets up the ring. Throws SystemError with a sentence that says what the machine refuses and what to do
+  /// about it.
   explicit Shard(const ShardOptions& options = {});
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
   ~Shard();
 
-  /// Runs the shard on this thread until the task is done; returns its value or throws what it threw. Not from within a
-  /// task of the same shard: await there instead.
+  /// Runs the shard on this thread until the task is done; returns its value or throws what it threw. Not
+  /// from within a task of the same shard: await there instead.
   template <class T>
   T block_on(Task<T> task) {
     Completion completion;
@@ -76,9 +80,9 @@ class Shard {
     }
   }
 
-  /// Calls `function` on the shard's thread, from its loop: while block_on() runs, or at its next call. It must not
-  /// throw. Any thread. False when the shard is shutting down; a function that was taken may still be destroyed uncalled
-  /// then.
+  /// Calls `function` on the shard's thread, from its loop: while block_on() runs, or at its next call. It
+  /// must not throw. Any thread. False when the shard is shutting down; a function that was taken may still
+  /// be destroyed uncalled then.
   bool post(std::function<void()> function);
 
   ShardStats stats() const;

@@ -63,8 +63,8 @@ int load(const LoadArguments& arguments) {
   Engine engine(options);
   Board board(plan.shards());
   if (!arguments.json)
-    std::printf("%s with %u connections on %u shards\n", plan.url().c_str(), plan.connections(),
-                plan.shards());
+    std::printf("%s with %u connections on %u shard%s\n", plan.url().c_str(), plan.connections(),
+                plan.shards(), plan.shards() == 1 ? "" : "s");
   std::fflush(stdout);
 
   CpuTime before = CpuTime::now();

@@ -20,7 +20,7 @@ build_packages=(
   libcli11-dev nlohmann-json3-dev libboost-dev libgtest-dev libbenchmark-dev libcurl4-openssl-dev
 )
 # What the tests need besides: the clang presets, and an origin that is not ours.
-test_packages=('clang-14|clang' 'libclang-rt-14-dev|libclang-rt-dev' 'llvm-14|llvm' nginx-light)
+test_packages=('clang-14|clang' 'libclang-rt-14-dev|libclang-rt-dev' 'llvm-14|llvm' curl nginx-light)
 
 # quietly <log> <command>...: the output goes to build/<log>, and is shown only when the command fails.
 quietly() {

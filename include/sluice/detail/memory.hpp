@@ -10,8 +10,8 @@
 /// Recycled memory: per-thread free lists by size class in front of malloc. Coroutine frames, requests and
 /// responses live here, so that a steady stream of requests allocates nothing from the heap.
 ///
-/// Threading: any thread may allocate and free; a block freed on another thread than the one that allocated it
-/// joins the free list of the freeing thread. Each list is bounded, the rest goes back to malloc. Under
+/// Threading: any thread may allocate and free; a block freed on another thread than the one that allocated
+/// it joins the free list of the freeing thread. Each list is bounded, the rest goes back to malloc. Under
 /// AddressSanitizer every call goes to malloc, so that use after free stays visible.
 namespace sluice::detail {
 

@@ -12,8 +12,8 @@
 
 namespace sluice::detail {
 
-/// Immutable bytes with shared ownership: a request body that the caller, a redirect and the kernel may hold at the
-/// same time. Copying shares; safe across threads.
+/// Immutable bytes with shared ownership: a request body that the caller, a redirect and the kernel may hold
+/// at the same time. Copying shares; safe across threads.
 class SharedBytes {
  public:
   SharedBytes() = default;
