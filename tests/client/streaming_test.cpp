@@ -296,5 +296,32 @@ TEST_F(StreamingTest, ManyAtOnceWithFewBuffers) {
   EXPECT_GT(own.stats().buffer_starvations, 0U);
 }
 
+/// Time limits that run out while pieces arrive: whatever falls into the same turn, no byte may be skipped.
+TEST_F(StreamingTest, ACancelledNextLosesNothing) {
+  const std::string body = patterned_bytes(8'000);
+  Peer peer([&](PeerConnection& connection) {
+    connection.read_head();
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+    for (std::size_t at = 0; at < body.size(); at += 4) connection.send(body.substr(at, 4));
+  });
+  AsyncClient client(shard(), ClientOptions().timeout(kPatience));
+  run([&]() -> Task<void> {
+    auto response = co_await client.stream(Method::Get, peer.url());
+    std::string joined;
+    for (bool ended = false; !ended;) {
+      auto piece = co_await with_timeout(100us, response.next().as_result());
+      if (!piece) {
+        EXPECT_EQ(piece.error().kind(), ErrorKind::deadline_exceeded);
+        if (piece.error().kind() != ErrorKind::deadline_exceeded) co_return;
+        continue;
+      }
+      if (*piece) joined += (*piece)->view();
+      ended = !*piece;
+    }
+    EXPECT_EQ(joined, body);
+  });
+  expect_quiet(client);
+}
+
 }  // namespace
 }  // namespace sluice
