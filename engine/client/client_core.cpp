@@ -55,16 +55,6 @@ void state_host(Request& request) {
   request.headers() = std::move(with_host);
 }
 
-/// A URL for error texts: without userinfo, query and fragment.
-std::string without_secrets(const Url& url) {
-  std::string text(url.scheme());
-  if (!text.empty()) text += ':';
-  if (!url.netloc().empty()) text.append("//").append(url.netloc());
-  std::string_view target = url.raw_path();
-  text += target.substr(0, target.find('?'));
-  return text;
-}
-
 wire::ReaderLimits reader_limits(const ReceiveLimits& limits) {
   wire::ReaderLimits result;
   result.max_head_bytes = limits.max_head_bytes;
@@ -102,7 +92,7 @@ Result<Url> ClientCore::absolute(const Url& base, const Url& url) {
   if (url.is_absolute()) return url;
   if (!base.is_absolute() || !url.scheme().empty() || !url.raw_host().empty())
     return Error(ErrorKind::unsupported_protocol, Phase::setup,
-                 "the URL lacks 'http://' or a host: '" + without_secrets(url) + "'");
+                 "the URL lacks 'http://' or a host: '" + http::without_secrets(url) + "'");
   std::string joined(base.str());
   if (!joined.ends_with('/')) joined += '/';
   std::string_view rest = url.str();

@@ -18,11 +18,6 @@ Error before_sending(const Error& error, const Request& request) {
   return Error(std::move(facts));
 }
 
-Error no_tunnels() {
-  return Error(ErrorKind::local_protocol_error, Phase::setup,
-               "CONNECT asks a proxy for a tunnel, which is not to be had here");
-}
-
 /// Whether the request says that its connection must not be used again. It has passed check_request().
 bool asks_to_close(const Headers& headers) {
   wire::FramingFields framing;
@@ -38,22 +33,23 @@ OriginKey key_of(const Url& url) {
 
 }  // namespace
 
-std::string describe(const Request& request) {
-  std::string text(request.method().name());
-  text += ' ';
-  text += request.url().scheme();
-  text += "://";
-  text += request.url().netloc();
-  std::string_view target = request.url().raw_path();
+std::string without_secrets(const Url& url) {
+  std::string text(url.scheme());
+  if (!text.empty()) text += ':';
+  if (!url.netloc().empty()) text.append("//").append(url.netloc());
+  std::string_view target = url.raw_path();
   text += target.substr(0, target.find('?'));
   return text;
+}
+
+std::string describe(const Request& request) {
+  return std::string(request.method().name()) + ' ' + without_secrets(request.url());
 }
 
 Task<Result<void>> Exchange::open(const Request& request, wire::ResponseHead& head) {
   request_ = &request;
   auto checked = wire::check_request(request.method(), request.url().raw_path(), request.headers());
   if (!checked) co_return before_sending(checked.error(), request);
-  if (request.method() == Method("CONNECT")) co_return before_sending(no_tunnels(), request);
   slot_ = pool_->try_acquire(key_of(request.url()));
   if (!slot_ || !slot_.connected()) {
     auto connected = co_await get_connection(request);

@@ -86,7 +86,9 @@ class Exchange {
   std::optional<Error> error_;
 };
 
-/// "GET http://host/path", for error texts; without userinfo, query and fragment, which may hold secrets.
+/// A URL for error texts: without userinfo, query and fragment, which may hold secrets.
+std::string without_secrets(const Url& url);
+/// "GET http://host/path", the same for a request.
 std::string describe(const Request& request);
 
 }  // namespace sluice::http

@@ -8,6 +8,8 @@
 
 #include <sys/socket.h>
 
+#include "engine/base/system_error.hpp"
+
 namespace sluice::net {
 namespace {
 
@@ -15,10 +17,7 @@ namespace {
 constexpr std::chrono::milliseconds kPause{20};
 
 Error listen_error(const Address& address, int code) {
-  Error::Facts facts(ErrorKind::system_error, Phase::setup,
-                     "cannot listen on " + address.str() + ": " + std::strerror(code));
-  facts.system_code = code;
-  return Error(std::move(facts));
+  return base::system_error(code, "cannot listen on " + address.str() + ": " + std::strerror(code));
 }
 
 void set_option(const Fd& fd, int option) {

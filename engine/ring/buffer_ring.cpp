@@ -13,6 +13,7 @@
 #include <sluice/detail/memory.hpp>
 
 #include "engine/base/check.hpp"
+#include "engine/base/system_error.hpp"
 #include "engine/ring/abi.hpp"
 
 namespace sluice::ring {
@@ -28,9 +29,7 @@ std::size_t entries_bytes(std::uint32_t count) {
 }
 
 Error setup_error(int code, const std::string& what) {
-  Error::Facts facts(ErrorKind::system_error, Phase::setup, what + ": " + std::strerror(code));
-  facts.system_code = code;
-  return Error(std::move(facts));
+  return base::system_error(code, what + ": " + std::strerror(code));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <sluice/error.hpp>
 
 #include "engine/base/check.hpp"
+#include "engine/base/system_error.hpp"
 
 namespace sluice {
 
@@ -22,10 +23,8 @@ class Engine::Member {
     try {
       thread_ = std::thread([this, index, options, &started] { live(index, options, started); });
     } catch (const std::system_error& error) {
-      Error::Facts facts(ErrorKind::system_error, Phase::setup,
-                         "no thread can be started for a shard (see ulimit -u)");
-      facts.system_code = error.code().value();
-      failure_ = std::make_exception_ptr(SystemError(Error(std::move(facts))));
+      failure_ = std::make_exception_ptr(SystemError(
+          base::system_error(error.code().value(), "no thread can be started for a shard (see ulimit -u)")));
       started.count_down();
     }
   }

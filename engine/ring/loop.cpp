@@ -81,7 +81,6 @@ Loop::~Loop() {
 
 void Loop::shut_down() {
   Activation activation(*this);
-  shutting_down_ = true;
   while (!residents_.empty()) {
     Resident& resident = residents_.front();
     resident.unlink();

@@ -56,7 +56,6 @@ class Loop {
   const ShardOptions& options() const noexcept { return options_; }
 
   void add_resident(Resident& resident) noexcept { residents_.push_back(resident); }
-  bool shutting_down() const noexcept { return shutting_down_; }
 
   /// How many receivers expect bytes soon: what a batch of completions is sized by.
   void receiver_waits() noexcept { ++waiting_receivers_; }
@@ -97,7 +96,6 @@ class Loop {
   std::uint32_t waiting_receivers_ = 0;
   bool last_wait_ran_dry_ = false;
   bool set_up_ = false;
-  bool shutting_down_ = false;
 };
 
 /// Makes a loop the current one of this thread for a scope.

@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "engine/base/system_error.hpp"
+
 namespace sluice::ring {
 Mailbox::~Mailbox() {
   for (Message* message = newest_.exchange(nullptr); message != nullptr;) {
@@ -21,11 +23,9 @@ Result<void> Mailbox::open() {
   if (event_fd_ >= 0) return {};
   int code = errno;
   bool none_left = code == EMFILE || code == ENFILE;
-  Error::Facts facts(ErrorKind::system_error, Phase::setup,
-                     none_left ? "no file descriptor is left for an eventfd: raise the limit (ulimit -n)"
-                               : std::string("eventfd: ") + std::strerror(code));
-  facts.system_code = code;
-  return Error(std::move(facts));
+  return base::system_error(
+      code, none_left ? "no file descriptor is left for an eventfd: raise the limit (ulimit -n)"
+                      : std::string("eventfd: ") + std::strerror(code));
 }
 
 void Mailbox::watch(Ring& ring) {

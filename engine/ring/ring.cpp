@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string>
 
+#include "engine/base/system_error.hpp"
+
 namespace sluice::ring {
 namespace {
 
@@ -49,21 +51,13 @@ std::string setup_failure(int error) {
 }  // namespace
 
 Result<void> Ring::open(unsigned entries) {
-  if (entries == 0 || entries > kMaxEntries) {
-    Error::Facts facts(ErrorKind::system_error, Phase::setup,
-                       "ring_entries must be 1 to " + std::to_string(kMaxEntries));
-    facts.system_code = EINVAL;
-    return Error(std::move(facts));
-  }
+  if (entries == 0 || entries > kMaxEntries)
+    return base::system_error(EINVAL, "ring_entries must be 1 to " + std::to_string(kMaxEntries));
   io_uring_params parameters{};
   parameters.flags = kSetupFlags;
   parameters.cq_entries = entries * kCompletionsPerEntry;
   int error = -io_uring_queue_init_params(entries, &ring_, &parameters);
-  if (error != 0) {
-    Error::Facts facts(ErrorKind::system_error, Phase::setup, setup_failure(error));
-    facts.system_code = error;
-    return Error(std::move(facts));
-  }
+  if (error != 0) return base::system_error(error, setup_failure(error));
   open_ = true;
   has_minimum_wait_ = (parameters.features & abi::kFeatureMinimumWait) != 0;
   registered_ = io_uring_register_ring_fd(&ring_) == 1;  // saves a descriptor look-up in each enter; optional
