@@ -24,6 +24,10 @@ void* map_memory(std::size_t bytes) {
   return memory == MAP_FAILED ? nullptr : memory;
 }
 
+// What the kernel is offered at least: connections that receive at the same time must not empty the ring.
+constexpr std::uint32_t kFewestOffered = 8;
+constexpr std::uint32_t kAveragedReceives = 16;
+
 std::size_t entries_bytes(std::uint32_t count) {
   return std::size_t{count} * sizeof(io_uring_buf);
 }
@@ -111,9 +115,9 @@ Result<BufferRing*> BufferRing::open(io_uring& ring, const Options& options, voi
     buffer.data = self->memory_ + std::size_t{i} * options.buffer_size;
     buffer.capacity = options.buffer_size;
     buffer.id = static_cast<std::uint16_t>(i);
-    buffer.next = std::exchange(self->returned_, &buffer);
+    buffer.next = std::exchange(self->free_, &buffer);
   }
-  self->return_batch();
+  self->offer_buffers();
   return self.release();
 }
 
@@ -123,6 +127,7 @@ Lease BufferRing::take(std::uint16_t buffer_id, std::uint32_t size) {
   buffer.references.store(1, std::memory_order_relaxed);
   --with_kernel_;
   ++leased_;
+  usual_fill_ = usual_fill_ - usual_fill_ / kAveragedReceives + size / kAveragedReceives;
   Lease lease(buffer, {buffer.data, size});
   std::uint32_t reserve = std::max(options_.count / 4, 1U);
   bool scarce = leased_ > options_.count - reserve;
@@ -138,7 +143,7 @@ void BufferRing::give_back(std::uint16_t buffer_id) {
 void BufferRing::release(Buffer& buffer) noexcept {
   bool here = pthread_equal(thread_, pthread_self()) != 0 && !closed_.load(std::memory_order_relaxed);
   if (!here) return release_elsewhere(buffer);
-  buffer.next = std::exchange(returned_, &buffer);
+  buffer.next = std::exchange(free_, &buffer);
   --leased_;
 }
 
@@ -159,21 +164,29 @@ void BufferRing::collect_elsewhere() {
   any_elsewhere_.store(false, std::memory_order_relaxed);
   while (Buffer* buffer = returned_elsewhere_) {
     returned_elsewhere_ = buffer->next;
-    buffer->next = std::exchange(returned_, buffer);
+    buffer->next = std::exchange(free_, buffer);
     --leased_;
   }
 }
 
-void BufferRing::return_batch() {
-  collect_elsewhere();
+std::uint32_t BufferRing::wanted_with_kernel() const noexcept {
+  return std::clamp(options_.hot_bytes / std::max(usual_fill_, 1U), std::min(kFewestOffered, options_.count),
+                    options_.count);
+}
+
+void BufferRing::offer_buffers() noexcept {
   int count = 0;
-  while (Buffer* buffer = returned_) {
-    returned_ = buffer->next;
-    io_uring_buf_ring_add(entries_, buffer->data, buffer->capacity, buffer->id,
+  for (std::uint32_t wanted = wanted_with_kernel(); with_kernel_ < wanted && free_ != nullptr; ++with_kernel_) {
+    Buffer& buffer = *std::exchange(free_, free_->next);
+    io_uring_buf_ring_add(entries_, buffer.data, buffer.capacity, buffer.id,
                           io_uring_buf_ring_mask(options_.count), count++);
   }
   if (count != 0) io_uring_buf_ring_advance(entries_, count);
-  with_kernel_ += static_cast<std::uint32_t>(count);
+}
+
+void BufferRing::return_batch() {
+  collect_elsewhere();
+  offer_buffers();
   // Also when none came back now: a receiver may hear of an empty ring only after the buffers have returned
   // to it.
   for (std::uint32_t free = with_kernel_; free > 0 && !starved_.empty(); --free) {

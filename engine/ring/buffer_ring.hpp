@@ -116,12 +116,17 @@ class StarvedReceiver : public base::ListNode {
 /// The provided buffers of a shard: the kernel takes one for each receive, a Lease brings it back. Buffers
 /// that come back are handed to the kernel in one batch per turn of the loop.
 ///
+/// The kernel uses buffers in the order in which it got them. So that bulk data does not walk through all the
+/// memory there is, it is given only as many as will be filled with about `hot_bytes`, and those that came
+/// back last: they are still in the processor's cache.
+///
 /// Threading: used by the shard's thread, but for leases that are dropped elsewhere.
 class BufferRing {
  public:
   struct Options {
     std::uint32_t count;        ///< buffers; a power of two, at most 32768
     std::uint32_t buffer_size;  ///< bytes
+    std::uint32_t hot_bytes;    ///< data that the buffers offered to the kernel shall hold together
   };
 
   /// Registers the buffers. Errors: system_error.
@@ -168,6 +173,8 @@ class BufferRing {
   void release_elsewhere(Buffer& buffer) noexcept;
   void collect_elsewhere();
   void free_when_unused(std::unique_lock<std::mutex> lock);
+  std::uint32_t wanted_with_kernel() const noexcept;
+  void offer_buffers() noexcept;
 
   io_uring* ring_;
   Options options_;
@@ -177,8 +184,9 @@ class BufferRing {
   io_uring_buf_ring* entries_ = nullptr;
   char* memory_ = nullptr;
   std::unique_ptr<Buffer[]> buffers_;
-  Buffer* returned_ = nullptr;     // given back on this thread, not yet the kernel's
+  Buffer* free_ = nullptr;         // neither leased nor the kernel's, the last one returned first
   std::uint32_t with_kernel_ = 0;  // buffers the kernel can take
+  std::uint32_t usual_fill_ = 0;   // bytes in a received buffer, a moving average
   std::uint32_t leased_ = 0;
   std::uint64_t copies_ = 0;
   std::uint64_t starvations_ = 0;

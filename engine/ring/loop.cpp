@@ -56,7 +56,7 @@ Result<void> Loop::set_up() {
   if (auto opened = ring_.open(options_.ring_entries); !opened) return opened;
   if (auto opened = mailbox_.open(); !opened) return opened;
   auto buffers = BufferRing::open(
-      *ring_.raw(), {options_.buffers.count, options_.buffers.size_bytes},
+      *ring_.raw(), {options_.buffers.count, options_.buffers.size_bytes, options_.buffers.hot_bytes},
       [](void* mailbox) { static_cast<Mailbox*>(mailbox)->wake(); }, &mailbox_);
   if (!buffers) return std::move(buffers).error();
   buffers_ = *buffers;

@@ -203,7 +203,7 @@ class BufferRingTest : public RingTest {
  protected:
   void open_buffers(std::uint32_t count, std::uint32_t size) {
     open(8);
-    buffers_ = BufferRing::open(*ring_.raw(), {count, size}, &Wakes::wake, &wakes_).value();
+    buffers_ = BufferRing::open(*ring_.raw(), {count, size, count * size}, &Wakes::wake, &wakes_).value();
   }
   void finish(std::initializer_list<Receiver*> receivers) {
     for (Receiver* receiver : receivers) {
@@ -268,7 +268,7 @@ TEST_F(BufferRingTest, HeldLeasesBecomeCopiesBeforeTheLastBufferGoes) {
     SCOPED_TRACE(count);
     Ring own;
     ASSERT_TRUE(own.open(8));
-    BufferRing* buffers = BufferRing::open(*own.raw(), {count, 64}, &Wakes::wake, &wakes_).value();
+    BufferRing* buffers = BufferRing::open(*own.raw(), {count, 64, count * 64}, &Wakes::wake, &wakes_).value();
     {
       Receiver receiver(own, *buffers);
       std::string expected;
