@@ -90,31 +90,6 @@ Duration Response::elapsed() const noexcept {
   return state_->elapsed;
 }
 
-// ---- Chunk
-
-Chunk::Chunk(ring::Lease lease) noexcept {
-  bytes_ = lease.bytes();
-  buffer_ = lease.detach();
-}
-
-Chunk& Chunk::operator=(Chunk&& other) noexcept {
-  if (this != &other) {
-    ring::Lease::attach(buffer_, bytes_).drop();
-    buffer_ = std::exchange(other.buffer_, nullptr);
-    bytes_ = std::exchange(other.bytes_, {});
-  }
-  return *this;
-}
-
-Chunk::~Chunk() {
-  ring::Lease::attach(buffer_, bytes_).drop();
-}
-
-Chunk Chunk::to_owned() && {
-  ring::Lease lease = ring::Lease::attach(std::exchange(buffer_, nullptr), std::exchange(bytes_, {}));
-  return Chunk(lease.provided() ? ring::Lease::copy_of(lease.bytes()) : std::move(lease));
-}
-
 // ---- StreamingResponse
 
 namespace detail {

@@ -6,10 +6,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include <sluice/chunk.hpp>
 #include <sluice/detail/timer.hpp>
 #include <sluice/headers.hpp>
 #include <sluice/result.hpp>
@@ -17,11 +18,6 @@
 #include <sluice/url.hpp>
 
 namespace sluice {
-
-namespace ring {
-struct Buffer;
-class Lease;
-}  // namespace ring
 
 namespace detail {
 class ClientCore;
@@ -90,30 +86,6 @@ class Response : public ResponseBase {
       : ResponseBase(state.get()), owned_(std::move(state)) {}
 
   std::unique_ptr<detail::ResponseState, detail::ResponseStateDeleter> owned_;
-};
-
-/// Some bytes of a body where the kernel put them: a lease on a receive buffer, which goes back to the kernel
-/// when the chunk is dropped. Move-only. May be dropped on any thread.
-class Chunk {
- public:
-  Chunk() = default;
-  Chunk(Chunk&& other) noexcept
-      : buffer_(std::exchange(other.buffer_, nullptr)), bytes_(std::exchange(other.bytes_, {})) {}
-  Chunk& operator=(Chunk&& other) noexcept;
-  ~Chunk();
-
-  std::span<const char> bytes() const noexcept { return bytes_; }
-  std::string_view view() const noexcept { return {bytes_.data(), bytes_.size()}; }
-  std::size_t size() const noexcept { return bytes_.size(); }
-  /// The same bytes in memory of their own; the receive buffer goes back once nothing else lies in it.
-  Chunk to_owned() &&;
-
- private:
-  friend struct detail::StreamState;
-  explicit Chunk(ring::Lease lease) noexcept;
-
-  ring::Buffer* buffer_ = nullptr;
-  std::span<const char> bytes_;
 };
 
 namespace detail {

@@ -3,6 +3,7 @@
 
 /// All of sluice.
 
+#include <sluice/chunk.hpp>
 #include <sluice/client.hpp>
 #include <sluice/combinators.hpp>
 #include <sluice/engine.hpp>
