@@ -17,6 +17,7 @@ trap 'say "error: line $LINENO of ${BASH_SOURCE[0]#"$root"/} failed: $BASH_COMMA
 build_packages=(
   g++ cmake ninja-build ccache 'pkg-config|pkgconf' python3
   liburing-dev libssl-dev zlib1g-dev libidn2-dev 'libllhttp-dev|node-llhttp'
+  libbrotli-dev libzstd-dev libisal-dev
   libcli11-dev nlohmann-json3-dev libboost-dev libgtest-dev libbenchmark-dev libcurl4-openssl-dev
 )
 # What the tests need besides: the clang presets, and an origin that is not ours.
