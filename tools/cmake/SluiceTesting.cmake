@@ -17,6 +17,8 @@ function(sluice_program_name result source)
   set(${result} ${name} PARENT_SCOPE)
 endfunction()
 
+pkg_check_modules(LIBBROTLIENC REQUIRED IMPORTED_TARGET libbrotlienc)
+
 # sluice_add_test_program(<program> <source>): the include paths, libraries and macros that every test program has.
 function(sluice_add_test_program program source)
   add_executable(${program} ${source})
@@ -24,7 +26,8 @@ function(sluice_add_test_program program source)
   target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${program} PRIVATE SLUICE_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data"
                                                 SLUICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_link_libraries(${program} PRIVATE sluice::sluice PkgConfig::LIBURING Llhttp::llhttp)
+  target_link_libraries(${program} PRIVATE sluice::sluice PkgConfig::LIBURING Llhttp::llhttp
+                                           ZLIB::ZLIB PkgConfig::LIBBROTLIENC PkgConfig::LIBZSTD)
   if(SLUICE_SANITIZERS)
     target_link_libraries(${program} PRIVATE sluice_sanitizer_options)
   endif()

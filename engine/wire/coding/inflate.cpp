@@ -38,11 +38,12 @@ class GzipCoding final : public Coding {
 
   CodingFault start_member(char first) {
     constexpr char kFirstOfMember = 0x1F;
-    if (stage_ == Stage::after_member && first == 0) {
+    const bool any_member = stage_ == Stage::after_member;
+    if (any_member && first == 0) {
       stage_ = Stage::padding;
       return {};
     }
-    if (stage_ == Stage::after_member && first != kFirstOfMember) return {kTrailingBytes};
+    if (first != kFirstOfMember) return {any_member ? kTrailingBytes : kMalformed, "no gzip header"};
     stream_->start(Wrapper::gzip);
     stage_ = Stage::member;
     return {};
