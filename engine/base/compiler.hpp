@@ -14,4 +14,10 @@
 #define SLUICE_ADDRESS_SANITIZER 0
 #endif
 
+#ifdef __SSE2__
+#define SLUICE_SSE2 1
+#else
+#define SLUICE_SSE2 0
+#endif
+
 #define SLUICE_NOINLINE __attribute__((noinline))

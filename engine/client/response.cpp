@@ -2,7 +2,7 @@
 #include <sluice/response.hpp>
 
 #include "engine/client/client_core.hpp"
-#include "engine/client/utf8.hpp"
+#include "engine/wire/text_decoder.hpp"
 
 namespace sluice {
 
@@ -84,7 +84,7 @@ std::string_view Response::content() const noexcept {
   return state_->content;
 }
 std::string Response::text() const {
-  return detail::to_valid_utf8(state_->content);
+  return wire::decode_text(wire::Charset::utf8(), state_->content);
 }
 Duration Response::elapsed() const noexcept {
   return state_->elapsed;

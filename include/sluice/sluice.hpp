@@ -18,5 +18,6 @@
 #include <sluice/scope.hpp>
 #include <sluice/shard.hpp>
 #include <sluice/task.hpp>
+#include <sluice/text.hpp>
 #include <sluice/time.hpp>
 #include <sluice/url.hpp>
