@@ -53,12 +53,16 @@ Part first_part(std::string_view text) {
   return {size, Form::well_formed};
 }
 
-/// Bytes in the well-formed sequence of two to four bytes at `at`, of which four can be read; 0 if there is
-/// none. The same as table 3-7, for the first byte in the lowest eight bits.
-int sequence_bytes(const char* at) {
+/// The four bytes at `at`, the first in the lowest eight bits.
+std::uint32_t load4(const char* at) {
   std::uint32_t word;
   std::memcpy(&word, at, sizeof word);
-  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap32(word);
+  return std::endian::native == std::endian::big ? __builtin_bswap32(word) : word;
+}
+
+/// Bytes in the well-formed sequence of two to four bytes at the start of the word; 0 if there is none. The
+/// same as table 3-7.
+int sequence_bytes(std::uint32_t word) {
   if ((word & 0xC0E0) == 0x80C0) return (word & 0x1E) != 0 ? 2 : 0;
   if ((word & 0xC0C0F0) == 0x8080E0) {
     const std::uint32_t second = word & 0x200F;  // the lead's last bits and whether the second is A0 or more
@@ -72,23 +76,31 @@ int sequence_bytes(const char* at) {
   return 0;
 }
 
+/// The first position in [at, end) where four ASCII bytes follow, no sequence is well-formed, or fewer than
+/// four bytes are left: the way through text that is not mainly ASCII.
+const char* skip_sequences(const char* at, const char* end) {
+  while (end - at >= 4) {
+    const std::uint32_t word = load4(at);
+    const std::uint32_t not_ascii = word & 0x80808080;
+    if (not_ascii == 0) return at;
+    const int bytes = (word & 0x80) != 0 ? sequence_bytes(word) : std::countr_zero(not_ascii) / 8;
+    if (bytes == 0) return at;
+    at += bytes;
+  }
+  return at;
+}
+
 }  // namespace
 
 std::size_t well_formed_prefix(std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
   while ((at = skip_ascii(at, end)) != end) {
-    while (end - at >= 4 && static_cast<unsigned char>(*at) >= 0x80) {
-      const int bytes = sequence_bytes(at);
-      if (bytes == 0) return static_cast<std::size_t>(at - text.data());
-      at += bytes;
-    }
-    if (end - at >= 4) continue;
-    while (at != end) {
-      const Part part = first_part({at, static_cast<std::size_t>(end - at)});
-      if (part.form != Form::well_formed) return static_cast<std::size_t>(at - text.data());
-      at += part.size;
-    }
+    at = skip_sequences(at, end);
+    if (at == end) break;
+    const Part part = first_part({at, static_cast<std::size_t>(end - at)});
+    if (part.form != Form::well_formed) return static_cast<std::size_t>(at - text.data());
+    at += part.size;
   }
   return text.size();
 }
