@@ -2,13 +2,17 @@
 #include <sluice/client.hpp>
 
 #include "engine/client/client_core.hpp"
+#include "engine/wire/content_decoder.hpp"
 
 namespace sluice {
 
 // ---- options
 
 Headers ClientOptions::default_headers() {
-  return Headers{{"Accept", "*/*"}, {"Connection", "keep-alive"}, {"User-Agent", "sluice/" SLUICE_VERSION}};
+  return Headers{{"Accept", "*/*"},
+                 {"Accept-Encoding", wire::accept_encoding()},
+                 {"Connection", "keep-alive"},
+                 {"User-Agent", "sluice/" SLUICE_VERSION}};
 }
 
 ClientOptions& ClientOptions::base_url(std::string_view url) {
@@ -48,6 +52,23 @@ ClientOptions& ClientOptions::limits(Limits limits) {
 
 ClientOptions& ClientOptions::receive_limits(ReceiveLimits limits) {
   receive_limits_ = limits;
+  return *this;
+}
+
+ClientOptions& ClientOptions::drain(Drain drain) {
+  drain_ = drain;
+  return *this;
+}
+
+ClientOptions& ClientOptions::default_encoding(std::string_view name) {
+  default_encoding_ =
+      std::make_shared<detail::DefaultEncoding>(detail::DefaultEncoding{std::string(name), nullptr});
+  return *this;
+}
+
+ClientOptions& ClientOptions::default_encoding(std::function<std::string(std::string_view)> detect) {
+  default_encoding_ =
+      std::make_shared<detail::DefaultEncoding>(detail::DefaultEncoding{"", std::move(detect)});
   return *this;
 }
 

@@ -10,10 +10,6 @@
 namespace sluice::detail {
 namespace {
 
-// A body whose size was announced gets its memory at once, up to this: an announcement alone must not cost
-// much.
-constexpr std::uint64_t kTrustedAnnouncementBytes = 1024 * 1024;
-
 Duration stated(Duration request, Duration client) {
   if (request != kDefaultTimeout) return request;
   return client != kDefaultTimeout ? client : std::chrono::seconds(5);
@@ -67,8 +63,10 @@ wire::ReaderLimits reader_limits(const ReceiveLimits& limits) {
 
 ClientCore::ClientCore(ring::Loop& loop, const ClientOptions& options)
     : options_(options),
+      receive_budget_({options.receive_limits_.max_queued_bytes, options.receive_limits_.high_water_bytes,
+                       options.receive_limits_.low_water_bytes}),
       pool_(loop, options.limits_, reader_limits(options.receive_limits_)),
-      connector_(loop, std::make_unique<net::HostsFileResolver>(), options.unix_socket_) {}
+      connector_(loop, receive_budget_, std::make_unique<net::HostsFileResolver>(), options.unix_socket_) {}
 
 // ---- what a request means
 
@@ -150,31 +148,31 @@ Task<Result<Response>> ClientCore::send(std::shared_ptr<ClientCore> core, Reques
   TimePoint start = Clock::now();
   auto completed = core->complete(request);
   if (!completed) co_return std::move(completed).error();
-  std::unique_ptr<ResponseState, ResponseStateDeleter> state(new ResponseState(request.url()));
+  std::unique_ptr<ResponseState, ResponseStateDeleter> state(
+      new ResponseState(request.url(), core->options_.default_encoding_));
   http::Exchange exchange(core->pool_, core->connector_, core->timeout_of(request), start);
   auto opened = co_await exchange.open(request, state->head);
   if (!opened) co_return std::move(opened).error();
 
-  std::uint64_t limit = core->options_.receive_limits_.max_buffered_body_bytes;
-  state->content.reserve(std::min({exchange.content_length().value_or(0), limit, kTrustedAnnouncementBytes}));
+  bool discards = request.discards_body_;
+  ContentBuffer content(state->content, state->head.headers, core->options_.receive_limits_);
+  if (!discards) content.expect(exchange.content_length().value_or(0));
   for (;;) {
     Event event = exchange.poll();
-    if (event == Event::end) break;
+    std::optional<ContentFault> fault;
+    if (event == Event::body && !discards) fault = content.append(exchange.body());
+    if (event == Event::end && !discards) fault = content.finish();
+    if (fault) event = exchange.fail(fault->kind, std::move(fault->message), std::move(fault->library_code));
     if (event == Event::failed) co_return exchange.error();
-    if (event == Event::body) {
-      if (exchange.body_bytes() > limit) {
-        exchange.fail(ErrorKind::limit_exceeded,
-                      "the body is larger than max_buffered_body_bytes, " + std::to_string(limit));
-        co_return exchange.error();
-      }
-      state->content.append(exchange.body().data(), exchange.body().size());
-    } else if (event == Event::need_more) {
-      exchange.supply(co_await exchange.read());
-    }
+    if (event == Event::end) break;
+    if (event == Event::need_more)
+      exchange.supply(co_await (discards ? exchange.discard() : exchange.read()));
   }
   state->trailers = exchange.take_trailers();
   state->body_bytes = exchange.body_bytes();
+  state->decoded_bytes = state->content.size();
   state->bytes_received = exchange.bytes_received();
+  state->content_read = true;
   state->elapsed = core->pool_.loop().now() - start;
   co_return Response(std::move(state));
 }
@@ -183,12 +181,13 @@ Task<Result<StreamingResponse>> ClientCore::stream(std::shared_ptr<ClientCore> c
   auto completed = core->complete(request);
   if (!completed) co_return std::move(completed).error();
   http::Exchange exchange(core->pool_, core->connector_, core->timeout_of(request));
-  auto state = std::allocate_shared<StreamState>(RecyclingAllocator<StreamState>(), std::move(core),
-                                                 std::move(request), std::move(exchange));
-  auto opened = co_await state->exchange.open(state->request, state->response.head);
+  const ClientOptions& options = core->options_;
+  auto stream = std::allocate_shared<StreamState>(RecyclingAllocator<StreamState>(), core, std::move(request),
+                                                  std::move(exchange), options.default_encoding_,
+                                                  options.receive_limits_, options.drain_);
+  auto opened = co_await StreamState::open(stream);
   if (!opened) co_return std::move(opened).error();
-  state->advance();
-  co_return StreamingResponse(std::move(state));
+  co_return StreamingResponse(std::move(stream));
 }
 
 }  // namespace sluice::detail

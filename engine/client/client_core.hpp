@@ -5,7 +5,9 @@
 
 #include <sluice/client.hpp>
 
+#include "engine/client/content_buffer.hpp"
 #include "engine/client/response_state.hpp"
+#include "engine/client/stream_state.hpp"
 #include "engine/http/connector.hpp"
 #include "engine/http/exchange.hpp"
 #include "engine/http/pool.hpp"
@@ -41,6 +43,7 @@ class ClientCore {
   Timeout timeout_of(const Request& request) const;
 
   ClientOptions options_;
+  net::ReceiveBudget receive_budget_;
   http::Pool pool_;
   http::Connector connector_;
 };

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <stdexcept>
+
 #include <sluice/response.hpp>
 
-#include "engine/client/client_core.hpp"
-#include "engine/wire/text_decoder.hpp"
+#include "engine/client/piece_source.hpp"
+#include "engine/wire/charset.hpp"
+#include "engine/wire/content_decoder.hpp"
+#include "engine/wire/link_header.hpp"
 
 namespace sluice {
 
@@ -36,6 +40,9 @@ const Url& ResponseBase::url() const noexcept {
 }
 std::uint64_t ResponseBase::num_bytes_downloaded() const noexcept {
   return state_->body_bytes;
+}
+std::uint64_t ResponseBase::num_bytes_decoded() const noexcept {
+  return state_->decoded_bytes;
 }
 std::uint64_t ResponseBase::num_bytes_received() const noexcept {
   return state_->bytes_received;
@@ -78,13 +85,35 @@ void ResponseBase::raise_for_status() const {
   throw HTTPStatusError(Error(ErrorKind::http_status_error, Phase::none, std::move(text)));
 }
 
+std::string ResponseBase::unknown_coding() const {
+  return std::string(wire::ContentDecoder(headers()).unknown_coding());
+}
+Links ResponseBase::links() const {
+  return wire::parse_links(headers().get("link").value_or(""));
+}
+std::optional<std::string> ResponseBase::charset_encoding() const {
+  auto content_type = headers().first("content-type");
+  return content_type ? wire::charset_of(*content_type) : std::nullopt;
+}
+std::string ResponseBase::encoding() const {
+  return state_->encoding();
+}
+void ResponseBase::set_encoding(std::string_view name) {
+  if (wire::Charset::find(name)) state_->chosen_encoding = name;
+}
+bool ResponseBase::has_redirect_location() const noexcept {
+  bool redirects =
+      status() == 301 || status() == 302 || status() == 303 || status() == 307 || status() == 308;
+  return redirects && headers().contains("location");
+}
+
 // ---- Response
 
 std::string_view Response::content() const noexcept {
   return state_->content;
 }
 std::string Response::text() const {
-  return wire::decode_text(wire::Charset::utf8(), state_->content);
+  return state_->text();
 }
 Duration Response::elapsed() const noexcept {
   return state_->elapsed;
@@ -92,54 +121,79 @@ Duration Response::elapsed() const noexcept {
 
 // ---- StreamingResponse
 
-namespace detail {
+namespace {
 
-void StreamState::advance() {
-  using Event = http::Exchange::Event;
-  while (!settled()) {
-    Event event = exchange.poll();
-    response.body_bytes = exchange.body_bytes();
-    response.bytes_received = exchange.bytes_received();
-    if (event == Event::need_more) return;
-    if (event == Event::body) chunk = Chunk(exchange.body_lease());
-    if (event == Event::failed) error = exchange.error();
-    if (event == Event::end) {
-      ended = true;
-      response.trailers = exchange.take_trailers();
-    }
-  }
+[[noreturn]] void not_read(std::string what) {
+  throw ResponseNotRead(Error(ErrorKind::response_not_read, Phase::body,
+                              what + " is there only once the body has been read: await read() first"));
 }
 
-Result<std::optional<Chunk>> StreamState::take() {
-  if (!chunk) {
-    if (error) return *error;
-    return std::optional<Chunk>();
-  }
-  std::optional<Chunk> taken = std::exchange(chunk, std::nullopt);
-  advance();
-  return taken;
-}
+using ChunkIterator = BodyIterator<Chunk>;
+using TextIterator = BodyIterator<std::string_view>;
 
-bool ChunkAwaiter::await_ready() const noexcept {
-  return stream_->settled();
-}
-
-Task<void> ChunkAwaiter::fill(std::shared_ptr<StreamState> stream) {
-  stream->advance();
-  while (!stream->settled()) {
-    stream->exchange.supply(co_await stream->exchange.read());
-    stream->advance();
-  }
-}
-
-Result<std::optional<Chunk>> ChunkAwaiter::await_resume() {
-  if (filling_) filling_.take();
-  return stream_->take();
-}
-
-}  // namespace detail
+}  // namespace
 
 StreamingResponse::StreamingResponse(std::shared_ptr<detail::StreamState> stream) noexcept
-    : ResponseBase(&stream->response), stream_(std::move(stream)) {}
+    : ResponseBase(&stream->response()), stream_(std::move(stream)) {}
+
+StreamingResponse& StreamingResponse::operator=(StreamingResponse&& other) noexcept {
+  if (this == &other) return *this;
+  if (stream_ != nullptr) stream_->close_now();
+  stream_ = std::move(other.stream_);
+  state_ = std::exchange(other.state_, nullptr);
+  return *this;
+}
+
+StreamingResponse::~StreamingResponse() {
+  if (stream_ != nullptr) stream_->close_now();
+}
+
+ChunkIterator StreamingResponse::iter_raw() {
+  return ChunkIterator(new detail::SourceOf<Chunk, detail::RawBytes>(stream_));
+}
+ChunkIterator StreamingResponse::iter_bytes() {
+  return ChunkIterator(new detail::SourceOf<Chunk, detail::DecodedBytes>(stream_));
+}
+ChunkIterator StreamingResponse::iter_bytes(std::size_t chunk_bytes) {
+  if (chunk_bytes == 0 || chunk_bytes > kLargestChunkBytes)
+    throw std::invalid_argument("iter_bytes() takes chunks of 1 to 2^32 - 65 bytes");
+  return ChunkIterator(
+      new detail::SourceOf<Chunk, detail::EqualBlocks>(stream_, static_cast<std::uint32_t>(chunk_bytes)));
+}
+TextIterator StreamingResponse::iter_text() {
+  return TextIterator(new detail::SourceOf<std::string_view, detail::DecodedText>(stream_));
+}
+TextIterator StreamingResponse::iter_lines(LineMode mode) {
+  return TextIterator(new detail::SourceOf<std::string_view, detail::TextLines>(stream_, mode));
+}
+
+detail::Attempt<std::string_view> StreamingResponse::read() {
+  return detail::Attempt<std::string_view>(detail::StreamState::read(stream_));
+}
+detail::Attempt<void> StreamingResponse::discard() {
+  return detail::Attempt<void>(detail::StreamState::discard(stream_));
+}
+Task<void> StreamingResponse::close() {
+  return detail::StreamState::close(stream_);
+}
+
+std::string_view StreamingResponse::content() const {
+  if (!state_->content_read) not_read("content");
+  return state_->content;
+}
+std::string StreamingResponse::text() const {
+  if (!state_->content_read) not_read("text");
+  return state_->text();
+}
+Duration StreamingResponse::elapsed() const {
+  if (!is_closed()) not_read("elapsed");
+  return state_->elapsed;
+}
+bool StreamingResponse::is_closed() const noexcept {
+  return stream_->closed();
+}
+bool StreamingResponse::is_stream_consumed() const noexcept {
+  return stream_->consumed();
+}
 
 }  // namespace sluice

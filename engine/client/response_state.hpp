@@ -1,55 +1,50 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include <sluice/detail/memory.hpp>
+#include <sluice/headers.hpp>
 #include <sluice/response.hpp>
 #include <sluice/url.hpp>
 
-#include "engine/http/exchange.hpp"
+#include "engine/wire/charset.hpp"
 #include "engine/wire/head_parser.hpp"
 
 namespace sluice::detail {
 
-class ClientCore;
+/// The encoding of text whose response names none: a name, or a function that looks at the content.
+struct DefaultEncoding {
+  std::string name;
+  std::function<std::string(std::string_view)> detect;
+};
 
 /// What stands behind a Response: one block of recycled memory that moves by pointer.
 struct ResponseState : Recycled {
-  explicit ResponseState(Url request_url) : url(std::move(request_url)) {}
+  ResponseState(Url request_url, std::shared_ptr<const DefaultEncoding> its_default_encoding)
+      : url(std::move(request_url)), default_encoding(std::move(its_default_encoding)) {}
+
+  /// The name of the encoding of the text: the caller's choice, the response's or the client's.
+  std::string encoding() const;
+  wire::Charset charset() const { return wire::Charset::find(encoding()).value_or(wire::Charset::utf8()); }
+  /// The content as UTF-8.
+  std::string text() const;
 
   wire::ResponseHead head;
   Headers trailers;
   Url url;
-  String content;
+  String content;                                           // decoded
+  bool content_read = false;                                // content holds the whole body
+  std::string chosen_encoding;                              // by the caller; empty if he made no choice
+  std::shared_ptr<const DefaultEncoding> default_encoding;  // none: UTF-8
   std::uint64_t body_bytes = 0;
+  std::uint64_t decoded_bytes = 0;
   std::uint64_t bytes_received = 0;  // on the wire
   Duration elapsed{};
-};
-
-/// What stands behind a StreamingResponse: the response so far, the exchange that brings the rest, and what
-/// it has brought that nobody has taken yet.
-struct StreamState {
-  StreamState(std::shared_ptr<ClientCore> its_core, Request its_request, http::Exchange its_exchange)
-      : core(std::move(its_core)),
-        request(std::move(its_request)),
-        response(request.url()),
-        exchange(std::move(its_exchange)) {}
-
-  bool settled() const noexcept { return ended || chunk || error; }
-  /// Takes from the exchange what has already arrived. A body that is complete ends here, before it is asked
-  /// for, so that the connection is not held for the asking.
-  void advance();
-  /// Hands out the chunk, the end or the error; requires settled().
-  Result<std::optional<Chunk>> take();
-
-  std::shared_ptr<ClientCore> core;
-  Request request;
-  ResponseState response;
-  http::Exchange exchange;
-  std::optional<Chunk> chunk;
-  std::optional<Error> error;
-  bool ended = false;
 };
 
 }  // namespace sluice::detail

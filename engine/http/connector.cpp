@@ -53,7 +53,7 @@ Task<Result<net::Socket::Pointer>> Connector::connect(const Origin& origin, Dura
   std::string peer;
   int code = 0;
   for (const net::Address& address : *addresses) {
-    net::Socket::Pointer socket = net::Socket::make(*loop_);
+    net::Socket::Pointer socket = net::Socket::make(*loop_, *receive_budget_);
     Attempt attempt(*this, *socket);
     net::SocketStatus status = co_await socket->connect(address, deadline);
     if (status == net::SocketStatus::ok) co_return socket;

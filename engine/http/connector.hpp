@@ -18,8 +18,12 @@ namespace sluice::http {
 class Connector {
  public:
   /// `unix_socket`: connect there whatever the origin is; empty for TCP.
-  Connector(ring::Loop& loop, std::unique_ptr<net::Resolver> resolver, std::string unix_socket)
-      : loop_(&loop), resolver_(std::move(resolver)), unix_socket_(std::move(unix_socket)) {}
+  Connector(ring::Loop& loop, net::ReceiveBudget& receive_budget, std::unique_ptr<net::Resolver> resolver,
+            std::string unix_socket)
+      : loop_(&loop),
+        receive_budget_(&receive_budget),
+        resolver_(std::move(resolver)),
+        unix_socket_(std::move(unix_socket)) {}
 
   /// A connected socket; `timeout` covers all addresses together. Errors: connect_error, connect_timeout; the
   /// message lists every attempt.
@@ -38,6 +42,7 @@ class Connector {
   Task<Result<std::vector<net::Address>>> addresses_of(const Origin& origin);
 
   ring::Loop* loop_;
+  net::ReceiveBudget* receive_budget_;
   std::unique_ptr<net::Resolver> resolver_;
   std::string unix_socket_;
   base::List<Attempt> attempts_;

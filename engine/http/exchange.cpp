@@ -10,6 +10,9 @@
 namespace sluice::http {
 namespace {
 
+// Less than this is received and dropped: to stop a multishot receive and start it again costs more.
+constexpr std::uint64_t kSmallestDiscardBytes = 128 * 1024;
+
 /// An error from before the request was sent, with what only the exchange knows.
 Error before_sending(const Error& error, const Request& request) {
   Error::Facts facts = error.facts();
@@ -48,6 +51,7 @@ std::string describe(const Request& request) {
 
 Task<Result<void>> Exchange::open(const Request& request, wire::ResponseHead& head) {
   request_ = &request;
+  head_ = &head;
   auto checked = wire::check_request(request.method(), request.url().raw_path(), request.headers());
   if (!checked) co_return before_sending(checked.error(), request);
   slot_ = pool_->try_acquire(key_of(request.url()));
@@ -102,6 +106,11 @@ void Exchange::send(const Request& request, wire::ResponseHead& head) {
   socket().write(std::move(text), request.shared_body(), timeout_.write, start_);
 }
 
+void Exchange::report_informational() {
+  const auto& observer = request_->informational_observer();
+  if (observer) observer({head_->status, head_->reason, head_->headers});
+}
+
 Exchange::Event Exchange::poll() {
   if (error_) return Event::failed;
   if (pool_->closed()) return fail(ErrorKind::client_closed, "the client was closed");
@@ -123,9 +132,10 @@ Exchange::Event Exchange::poll() {
     case Event::failed:
       return fail(ErrorKind::remote_protocol_error, std::string(reader().failure()));
     case Event::need_more:
-      input_lease_.drop();  // used up; the buffer goes back before the next one is waited for
+      drop_input();  // used up; the buffer goes back before the next one is waited for
       break;
     case Event::informational:
+      report_informational();
       break;
   }
   return event;
@@ -134,6 +144,12 @@ Exchange::Event Exchange::poll() {
 void Exchange::supply(net::ReadOutcome outcome) {
   input_status_ = outcome.status;
   if (outcome.status != net::SocketStatus::ok) return;
+  if (outcome.discarded_bytes != 0) {
+    reader().skip_body(outcome.discarded_bytes);
+    body_bytes_ += outcome.discarded_bytes;
+    bytes_received_ += outcome.discarded_bytes;
+    return;
+  }
   input_lease_ = std::move(outcome.lease);
   input_ = input_lease_.bytes();
   bytes_received_ += input_.size();
@@ -142,7 +158,7 @@ void Exchange::supply(net::ReadOutcome outcome) {
 void Exchange::end() {
   trailers_ = reader().trailers();
   bool keep = reusable();
-  input_lease_.drop();
+  drop_input();
   keep ? slot_.release() : slot_.drop();
 }
 
@@ -150,6 +166,17 @@ bool Exchange::reusable() {
   bool quiet = input_.empty() && !socket().stirred();  // bytes behind the response belong to nobody
   bool sent = !socket().writing() && socket().write_error() == 0;
   return reader().keep_alive() && quiet && sent && !asked_to_close_;
+}
+
+void Exchange::drop_input() {
+  input_lease_.drop();
+  socket().input_used_up();
+}
+
+net::Socket::ReadAwaiter Exchange::discard() {
+  std::uint64_t bytes = input_.empty() ? reader().plain_body_bytes() : 0;
+  bool worthwhile = bytes >= kSmallestDiscardBytes && socket().can_discard();
+  return worthwhile ? socket().discard(bytes, timeout_.read) : socket().read(timeout_.read);
 }
 
 Exchange::Event Exchange::fail_reading() {
@@ -162,15 +189,24 @@ Exchange::Event Exchange::fail_reading() {
   return fail(ErrorKind::read_timeout, head_done_ ? "the body stopped coming" : "no response came in time");
 }
 
-Exchange::Event Exchange::fail(ErrorKind kind, std::string message) {
+Exchange::Event Exchange::fail(ErrorKind kind, std::string message, std::string library_code) {
   Phase phase = head_done_ ? Phase::body : Phase::head;
   Error::Facts facts(kind, phase, std::move(message));
   facts.request = describe(*request_);
-  if (slot_.connection().socket != nullptr) add_facts(facts);  // none after the shard has gone
+  bool connected =
+      slot_ && slot_.connection().socket != nullptr;  // not when it has ended or its shard has gone
+  if (connected) add_facts(facts);
+  if (!library_code.empty()) facts.library_code = std::move(library_code);
   error_ = Error(std::move(facts));
   input_lease_.drop();
   slot_.drop();
   return Event::failed;
+}
+
+void Exchange::abandon() {
+  input_lease_.drop();
+  bool reader_waits = slot_ && slot_.connected() && slot_.connection().socket->has_reader();
+  reader_waits ? socket().abort() : slot_.drop();
 }
 
 /// What the socket and the reader know of a failure.

@@ -37,6 +37,8 @@ class Exchange {
 
   Event poll();
   net::Socket::ReadAwaiter read() { return socket().read(timeout_.read); }
+  /// The same for who wants no more of the body: the kernel throws away what it can.
+  net::Socket::ReadAwaiter discard();
   void supply(net::ReadOutcome outcome);
 
   /// After a body event: the bytes, valid until the next poll().
@@ -50,8 +52,12 @@ class Exchange {
   std::uint64_t bytes_received() const noexcept { return bytes_received_; }
   /// After `end`.
   Headers take_trailers() { return std::move(trailers_); }
-  /// Ends the exchange as failed, also for a reason of the caller's; closes the connection.
-  Event fail(ErrorKind kind, std::string message);
+  /// Ends the exchange as failed, also for a reason of the caller's; closes the connection if it still has
+  /// one. `library_code`: of the library that found the fault, if one did.
+  Event fail(ErrorKind kind, std::string message, std::string library_code = {});
+  /// Ends it without a word: closes the connection, if it still has one. A task that waits in read() is woken
+  /// and ends it.
+  void abandon();
   /// After `failed`: why, with the facts.
   Error error() const;
 
@@ -62,7 +68,9 @@ class Exchange {
 
   Task<Result<void>> get_connection(const Request& request);
   void send(const Request& request, wire::ResponseHead& head);
+  void report_informational();
   void end();
+  void drop_input();
   bool reusable();
   Event fail_reading();
   void add_facts(Error::Facts& facts);
@@ -71,6 +79,7 @@ class Exchange {
   Pool* pool_;
   Connector* connector_;
   const Request* request_ = nullptr;
+  wire::ResponseHead* head_ = nullptr;
   Timeout timeout_;
   Slot slot_;
   ring::Lease input_lease_;

@@ -13,6 +13,10 @@ namespace {
 // A body up to this size is copied behind the head, so that both leave in one plain send.
 constexpr std::size_t kJoinedBodyBytes = 8 * 1024;
 
+// What one receive may bring to a socket while its budget is used up.
+constexpr std::uint32_t kFrugalReceiveBytes = 16 * 1024;
+constexpr std::uint64_t kLargestDiscardBytes = std::uint64_t{1} << 30;
+
 void send_small_writes_at_once(int fd) {
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
@@ -21,8 +25,9 @@ void send_small_writes_at_once(int fd) {
 
 }  // namespace
 
-Socket::Socket(ring::Loop& loop, Fd fd)
+Socket::Socket(ring::Loop& loop, ReceiveBudget& budget, Fd fd)
     : loop_(&loop),
+      budget_(&budget),
       fd_(std::move(fd)),
       connect_(*this,
                [](ring::Operation& operation, ring::Completion completion) {
@@ -37,21 +42,28 @@ Socket::Socket(ring::Loop& loop, Fd fd)
                [](ring::StarvedReceiver& receiver) {
                  static_cast<Starved&>(receiver).socket->resume_receiving();
                }),
+      budget_member_(
+          *this,
+          [](ReceiveBudget::Member& member) { static_cast<BudgetMember&>(member).socket->stop_receiving(); }),
+      full_check_(
+          *this,
+          [](detail::ReadyNode& node) { static_cast<FullCheck&>(node).socket->stop_receiving_if_full(); }),
       deadline_(*this,
                 [](detail::Timer& timer) { static_cast<Deadline&>(timer).socket->deadline_passed(); }) {
   loop_->socket_opened();
+  budget.join(budget_member_);
 }
 
 Socket::~Socket() {
   loop_->socket_closed();
 }
 
-Socket::Pointer Socket::make(ring::Loop& loop) {
-  return Pointer(new Socket(loop, Fd()));
+Socket::Pointer Socket::make(ring::Loop& loop, ReceiveBudget& budget) {
+  return Pointer(new Socket(loop, budget, Fd()));
 }
 
-Socket::Pointer Socket::adopt(ring::Loop& loop, Fd fd) {
-  Pointer socket(new Socket(loop, std::move(fd)));
+Socket::Pointer Socket::adopt(ring::Loop& loop, ReceiveBudget& budget, Fd fd) {
+  Pointer socket(new Socket(loop, budget, std::move(fd)));
   send_small_writes_at_once(socket->fd_.number());
   socket->start_receiving();
   return socket;
@@ -62,7 +74,10 @@ Socket::Pointer Socket::adopt(ring::Loop& loop, Fd fd) {
 void Socket::retire() {
   retiring_ = true;
   idle_watcher_ = nullptr;
-  received_.clear();
+  drop_received();
+  budget_ = nullptr;
+  budget_member_.unlink();
+  full_check_.unlink();
   starved_.unlink();
   deadline_.disarm();
   if (connecting_) {
@@ -81,7 +96,7 @@ void Socket::free_if_quiet() {
 }
 
 void Socket::abort() {
-  received_.clear();
+  drop_received();
   fail(SocketStatus::failed, ECANCELED);
   if (!connecting_) ::shutdown(fd_.number(), SHUT_RDWR);  // the peer need not wait until the user lets go
   write_point_.notify();
@@ -96,7 +111,8 @@ bool Socket::open(int family) {
     fail(SocketStatus::failed, errno);
     return false;
   }
-  if (family != AF_UNIX) send_small_writes_at_once(fd_.number());
+  discards_ = family != AF_UNIX;
+  if (discards_) send_small_writes_at_once(fd_.number());
   return true;
 }
 
@@ -188,36 +204,64 @@ void Socket::end_write(int error) {
 // ---- reading
 
 void Socket::start_receiving() {
-  loop_->ring().receive_multishot(receive_, fd_.number(), loop_->buffers().group());
+  ring::Ring& ring = loop_->ring();
+  if (discard_wanted_bytes_ != 0) {
+    receiving_ = Receiving::discarding;
+    ring.receive_discarding(
+        receive_, fd_.number(),
+        static_cast<std::uint32_t>(std::min(discard_wanted_bytes_, kLargestDiscardBytes)));
+  } else if (budget_->exhausted()) {
+    receiving_ = Receiving::once;
+    ring.receive_once(receive_, fd_.number(), loop_->buffers().group(), kFrugalReceiveBytes);
+  } else {
+    receiving_ = Receiving::multishot;
+    ring.receive_multishot(receive_, fd_.number(), loop_->buffers().group());
+  }
 }
 
 void Socket::resume_receiving() {
   bool wanted = !paused_ && !ended_ && !retiring_;
-  if (wanted && !receive_.in_flight() && !starved_.linked()) start_receiving();
+  if (!wanted || receive_.in_flight() || starved_.linked()) return;
+  if (budget_->exhausted() && !received_.empty()) {
+    paused_ = true;
+    return;
+  }
+  start_receiving();
 }
 
 void Socket::received(ring::Completion completion) {
-  if (completion.result > 0) {
-    ring::Lease lease =
-        loop_->buffers().take(completion.buffer_id, static_cast<std::uint32_t>(completion.result));
-    if (retiring_ || failure_ != SocketStatus::ok) {
-      lease.drop();  // a reader that was told of the failure must not read on behind a gap
-    } else {
-      bytes_received_ += static_cast<std::uint64_t>(completion.result);
-      received_.push_back(std::move(lease));
-    }
-  } else if (completion.has_buffer) {
+  if (receiving_ == Receiving::discarding)
+    count_discarded(static_cast<std::uint64_t>(std::max(completion.result, 0)));
+  else if (completion.result > 0)
+    take_lease(completion);
+  else if (completion.has_buffer)
     loop_->buffers().give_back(completion.buffer_id);
-  }
   if (retiring_) return free_if_quiet();
-  if (completion.more)
-    stop_receiving_if_full();
-  else
-    receive_ended(completion.result);
-  if (completion.result > 0 || stirred()) stir();
+  if (!completion.more) receive_ended(completion.result);
+  bool more_to_discard = receiving_ == Receiving::discarding && discard_wanted_bytes_ != 0;
+  bool news = completion.result > 0 && !more_to_discard;
+  if (news || ended_ || failure_ != SocketStatus::ok) stir();
 }
 
-/// The multishot receive is over; decides whether and when there will be another.
+void Socket::take_lease(ring::Completion completion) {
+  auto size = static_cast<std::uint32_t>(completion.result);
+  ring::Lease lease = loop_->buffers().take(completion.buffer_id, size);
+  // A reader that was told of the failure must not read on behind a gap.
+  if (retiring_ || failure_ != SocketStatus::ok) return;
+  bytes_received_ += size;
+  received_.push_back(std::move(lease));
+  budget_->charge(size);
+}
+
+void Socket::count_discarded(std::uint64_t bytes) {
+  if (retiring_ || failure_ != SocketStatus::ok) return;
+  bytes_received_ += bytes;
+  discarded_bytes_ += bytes;
+  discard_wanted_bytes_ -= std::min(bytes, discard_wanted_bytes_);
+  if (read_point_.has_waiter()) read_deadline_ = after(loop_->now(), read_timeout_);
+}
+
+/// The receive is over; decides whether and when there will be another.
 void Socket::receive_ended(int result) {
   if (result == -ENOBUFS) return loop_->buffers().wait_for_buffers(starved_);
   if (result == 0) {
@@ -230,35 +274,70 @@ void Socket::receive_ended(int result) {
 }
 
 void Socket::stop_receiving_if_full() {
-  if (paused_ || received_.bytes() < loop_->options().receive_high_water_bytes) return;
+  if (received_.empty() || received_.bytes() < budget_->limits().high_water_bytes) return;
   paused_ = true;
-  loop_->ring().cancel(receive_);
+  stop_receiving();
+}
+
+/// Ends the receive that is under way; the way it ends says what comes after it.
+void Socket::stop_receiving() {
+  if (receiving_ == Receiving::multishot) loop_->ring().cancel(receive_);
+}
+
+void Socket::continue_if_drained() {
+  bool drained =
+      budget_->exhausted() ? received_.empty() : received_.bytes() <= budget_->limits().low_water_bytes;
+  if (!paused_ || !drained) return;
+  paused_ = false;
+  resume_receiving();
+}
+
+void Socket::drop_received() noexcept {
+  input_used_up();
+  uncharge(received_.bytes());
+  received_.clear();
+  discarded_bytes_ = 0;
+}
+
+void Socket::uncharge(std::uint64_t bytes) noexcept {
+  if (budget_ != nullptr) budget_->release(bytes);
 }
 
 ReadOutcome Socket::take_input() {
+  input_used_up();
+  if (discarded_bytes_ != 0) return {SocketStatus::ok, ring::Lease(), std::exchange(discarded_bytes_, 0)};
   if (!received_.empty()) {
     ReadOutcome outcome{SocketStatus::ok, received_.pop_front()};
-    bool drained = received_.bytes() <= loop_->options().receive_high_water_bytes / 2;
-    if (paused_ && drained) {
-      paused_ = false;
-      resume_receiving();
-    }
+    handed_out_bytes_ = outcome.lease.bytes().size();
+    continue_if_drained();
     return outcome;
   }
-  return {failure_ != SocketStatus::ok ? failure_ : SocketStatus::end, ring::Lease()};
+  return {failure_ != SocketStatus::ok ? failure_ : SocketStatus::end};
 }
 
-void Socket::reader_waits(Duration timeout) {
+void Socket::reader_waits(Duration timeout, std::uint64_t discard_bytes) {
   loop_->receiver_waits();
+  input_used_up();
   read_timeout_ = timeout;
+  discard_wanted_bytes_ = discard_bytes;
+  continue_if_drained();
+  if (discard_bytes != 0) start_to_discard();
   if (writing_) return;  // the clock for reading starts when writing is done
   read_deadline_ = after(Clock::now(), timeout);
   schedule(read_deadline_);
 }
 
+void Socket::start_to_discard() {
+  starved_.unlink();  // no buffer is needed
+  receive_.in_flight() ? stop_receiving() : resume_receiving();
+}
+
 void Socket::reader_left() noexcept {
   loop_->receiver_served();
   read_deadline_ = kNever;
+  if (discard_wanted_bytes_ == 0) return;
+  discard_wanted_bytes_ = 0;
+  if (receiving_ == Receiving::discarding) loop_->ring().cancel(receive_);
 }
 
 // ---- events and deadlines
@@ -272,6 +351,8 @@ void Socket::fail(SocketStatus status, int code) {
 
 void Socket::stir() {
   read_point_.notify();
+  // Looked at when the reader has had its turn.
+  if (received_.bytes() >= budget_->limits().high_water_bytes) detail::ready_list().push_back(full_check_);
   if (idle_watcher_ != nullptr) idle_watcher_->idle_socket_stirred();
 }
 

@@ -16,6 +16,7 @@
 
 #include "engine/net/address.hpp"
 #include "engine/net/fd.hpp"
+#include "engine/net/receive_budget.hpp"
 #include "engine/ring/buffer_ring.hpp"
 #include "engine/ring/loop.hpp"
 
@@ -38,7 +39,9 @@ enum class SocketStatus : std::uint8_t {
 
 struct ReadOutcome {
   SocketStatus status = SocketStatus::end;
-  ring::Lease lease;  ///< the bytes, when the status is ok
+  ring::Lease lease = {};  ///< the bytes, when the status is ok
+  /// Instead of a lease: so many bytes were discarded. May come after a discard() that was given up.
+  std::uint64_t discarded_bytes = 0;
 };
 
 /// A stream socket on a loop: connect, one reader, one writer.
@@ -64,10 +67,10 @@ class Socket : public detail::Recycled {
     ~IdleWatcher() = default;
   };
 
-  /// A socket that is not connected yet.
-  static Pointer make(ring::Loop& loop);
+  /// A socket that is not connected yet. The budget must outlive the pointer.
+  static Pointer make(ring::Loop& loop, ReceiveBudget& budget);
   /// A connected socket, from accept(2); receiving starts.
-  static Pointer adopt(ring::Loop& loop, Fd fd);
+  static Pointer adopt(ring::Loop& loop, ReceiveBudget& budget, Fd fd);
 
   /// Connects. On timed_out or failed the socket can only be dropped.
   Task<SocketStatus> connect(Address address, TimePoint deadline);
@@ -84,8 +87,11 @@ class Socket : public detail::Recycled {
   /// Gives a ReadOutcome.
   class [[nodiscard]] ReadAwaiter {
    public:
-    ReadAwaiter(Socket& socket, Duration timeout) noexcept
-        : socket_(&socket), timeout_(timeout), wait_(socket.read_point_.wait()) {}
+    ReadAwaiter(Socket& socket, Duration timeout, std::uint64_t discard_bytes) noexcept
+        : socket_(&socket),
+          timeout_(timeout),
+          discard_bytes_(discard_bytes),
+          wait_(socket.read_point_.wait()) {}
     ReadAwaiter(const ReadAwaiter&) = delete;
     ReadAwaiter& operator=(const ReadAwaiter&) = delete;
     ~ReadAwaiter() { stop_waiting(); }
@@ -95,7 +101,7 @@ class Socket : public detail::Recycled {
     void await_suspend(std::coroutine_handle<Promise> reader) {
       wait_.await_suspend(reader);
       waiting_ = true;
-      socket_->reader_waits(timeout_);
+      socket_->reader_waits(timeout_, discard_bytes_);
     }
     ReadOutcome await_resume() {
       stop_waiting();
@@ -110,15 +116,29 @@ class Socket : public detail::Recycled {
 
     Socket* socket_;
     Duration timeout_;
+    std::uint64_t discard_bytes_;
     detail::WaitPoint::Awaiter wait_;
     bool waiting_ = false;
   };
   /// Waits for bytes, FIN, an error, or until `timeout` has passed; while a write is under way, its deadline
   /// counts and the time for reading starts when it is done.
-  ReadAwaiter read(Duration timeout) noexcept { return ReadAwaiter(*this, timeout); }
+  ReadAwaiter read(Duration timeout) noexcept { return ReadAwaiter(*this, timeout, 0); }
+  /// Has the kernel throw away the next `bytes` bytes, which costs no copy, and waits until it has; `timeout`
+  /// is that of each piece. What was received before comes first, as with read(), and then less is to be
+  /// discarded. Requires can_discard().
+  ReadAwaiter discard(std::uint64_t bytes, Duration timeout) noexcept {
+    return ReadAwaiter(*this, timeout, bytes);
+  }
+  bool has_reader() const noexcept { return read_point_.has_waiter(); }
+  bool can_discard() const noexcept { return discards_; }
+  /// The bytes that were read last have been used up: they no longer count in the budget. So does the next
+  /// read().
+  void input_used_up() noexcept { uncharge(std::exchange(handed_out_bytes_, 0)); }
 
   /// Bytes or FIN are there that nobody has read, or the socket has failed.
-  bool stirred() const noexcept { return !received_.empty() || ended_ || failure_ != SocketStatus::ok; }
+  bool stirred() const noexcept {
+    return !received_.empty() || discarded_bytes_ != 0 || ended_ || failure_ != SocketStatus::ok;
+  }
   void watch_idle(IdleWatcher* watcher) noexcept { idle_watcher_ = watcher; }
 
   /// Breaks the socket under its user: reading and writing end as failed with ECANCELED.
@@ -140,13 +160,24 @@ class Socket : public detail::Recycled {
     Starved(Socket& owner, Function function) noexcept : StarvedReceiver(function), socket(&owner) {}
     Socket* socket;
   };
+  struct BudgetMember : ReceiveBudget::Member {
+    BudgetMember(Socket& owner, Function function) noexcept : Member(function), socket(&owner) {}
+    Socket* socket;
+  };
+  struct FullCheck : detail::ReadyNode {
+    FullCheck(Socket& owner, Function function) noexcept : ReadyNode(function), socket(&owner) {}
+    Socket* socket;
+  };
   struct Deadline : detail::Timer {
     Deadline(Socket& owner, Function function) noexcept : Timer(function), socket(&owner) {}
     Socket* socket;
     TimePoint scheduled = kNever;
   };
 
-  Socket(ring::Loop& loop, Fd fd);
+  /// What the receive in flight does.
+  enum class Receiving : std::uint8_t { multishot, once, discarding };
+
+  Socket(ring::Loop& loop, ReceiveBudget& budget, Fd fd);
   ~Socket();
 
   void retire();
@@ -155,17 +186,24 @@ class Socket : public detail::Recycled {
   void connected(ring::Completion completion);
   void sent(ring::Completion completion);
   void received(ring::Completion completion);
+  void take_lease(ring::Completion completion);
+  void count_discarded(std::uint64_t bytes);
   void receive_ended(int result);
 
   bool open(int family);
   void start_receiving();
   void resume_receiving();
   void stop_receiving_if_full();
+  void stop_receiving();
+  void start_to_discard();
+  void continue_if_drained();
+  void drop_received() noexcept;
+  void uncharge(std::uint64_t bytes) noexcept;
   void send_rest();
   void end_write(int error);
   void fail(SocketStatus status, int code);
   void stir();
-  void reader_waits(Duration timeout);
+  void reader_waits(Duration timeout, std::uint64_t discard_bytes);
   void reader_left() noexcept;
 
   void schedule(TimePoint deadline);
@@ -174,10 +212,13 @@ class Socket : public detail::Recycled {
   ReadOutcome take_input();
 
   ring::Loop* loop_;
+  ReceiveBudget* budget_;  // none once the socket retires
   Fd fd_;
   SocketOperation connect_;  // also carries sends: a socket never does both at once
   SocketOperation receive_;
   Starved starved_;
+  BudgetMember budget_member_;
+  FullCheck full_check_;
   Deadline deadline_;
   detail::WaitPoint read_point_;
   detail::WaitPoint write_point_;
@@ -195,11 +236,16 @@ class Socket : public detail::Recycled {
   Duration write_timeout_ = Duration::max();
   TimePoint read_deadline_ = kNever;  // of the reader that waits
   Duration read_timeout_ = Duration::max();
+  std::uint64_t discard_wanted_bytes_ = 0;  // by the reader that waits
+  std::uint64_t discarded_bytes_ = 0;       // that no reader knows of yet
+  std::uint64_t handed_out_bytes_ = 0;      // by the last read; still charged
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t bytes_received_ = 0;
   int system_code_ = 0;
   int write_error_ = 0;
   SocketStatus failure_ = SocketStatus::ok;
+  Receiving receiving_ = Receiving::multishot;
+  bool discards_ = false;  // the kernel can throw received bytes away
   bool connecting_ = false;
   bool writing_ = false;
   bool ended_ = false;

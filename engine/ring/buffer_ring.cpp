@@ -38,14 +38,19 @@ Error setup_error(int code, const std::string& what) {
 
 }  // namespace
 
-Lease Lease::copy_of(std::span<const char> bytes) {
-  void* memory = detail::recycled_allocate(sizeof(Buffer) + bytes.size());
+Lease Lease::block(std::uint32_t bytes) {
+  void* memory = detail::recycled_allocate(sizeof(Buffer) + bytes);
   auto* buffer = new (memory) Buffer;
   buffer->data = static_cast<char*>(memory) + sizeof(Buffer);
-  buffer->capacity = buffer->size = static_cast<std::uint32_t>(bytes.size());
+  buffer->capacity = buffer->size = bytes;
   buffer->references.store(1, std::memory_order_relaxed);
-  if (!bytes.empty()) std::memcpy(buffer->data, bytes.data(), bytes.size());
-  return Lease(*buffer, {buffer->data, bytes.size()});
+  return Lease(*buffer, {buffer->data, bytes});
+}
+
+Lease Lease::copy_of(std::span<const char> bytes) {
+  Lease copy = block(static_cast<std::uint32_t>(bytes.size()));
+  if (!bytes.empty()) std::memcpy(copy.memory().data(), bytes.data(), bytes.size());
+  return copy;
 }
 
 void Lease::drop() noexcept {
@@ -176,7 +181,8 @@ std::uint32_t BufferRing::wanted_with_kernel() const noexcept {
 
 void BufferRing::offer_buffers() noexcept {
   int count = 0;
-  for (std::uint32_t wanted = wanted_with_kernel(); with_kernel_ < wanted && free_ != nullptr; ++with_kernel_) {
+  for (std::uint32_t wanted = wanted_with_kernel(); with_kernel_ < wanted && free_ != nullptr;
+       ++with_kernel_) {
     Buffer& buffer = *std::exchange(free_, free_->next);
     io_uring_buf_ring_add(entries_, buffer.data, buffer.capacity, buffer.id,
                           io_uring_buf_ring_mask(options_.count), count++);

@@ -51,11 +51,17 @@ class Lease {
   }
   ~Lease() { drop(); }
 
+  /// Bytes in a block() that fit into a class of recycled memory.
+  static constexpr std::uint32_t kBlockBytes = 64 * 1024 - sizeof(Buffer);
+  /// A lease on a block of recycled memory, to be filled through memory().
+  static Lease block(std::uint32_t bytes = kBlockBytes);
   /// A lease on a block of recycled memory that holds a copy of `bytes`.
   static Lease copy_of(std::span<const char> bytes);
 
   explicit operator bool() const noexcept { return buffer_ != nullptr; }
   std::span<const char> bytes() const noexcept { return bytes_; }
+  /// The bytes of a block(), for whoever fills it.
+  std::span<char> memory() const noexcept { return {const_cast<char*>(bytes_.data()), bytes_.size()}; }
   /// Another lease on the same buffer, for a part of its bytes.
   Lease share(std::span<const char> part) const noexcept {
     buffer_->references.fetch_add(1, std::memory_order_relaxed);

@@ -97,6 +97,17 @@ void Ring::receive_multishot(Operation& operation, int fd, std::uint16_t buffer_
   entry.buf_group = buffer_group;
 }
 
+void Ring::receive_once(Operation& operation, int fd, std::uint16_t buffer_group, std::uint32_t most) {
+  io_uring_sqe& entry = start(operation);
+  io_uring_prep_recv(&entry, fd, nullptr, most, 0);
+  entry.flags |= IOSQE_BUFFER_SELECT;
+  entry.buf_group = buffer_group;
+}
+
+void Ring::receive_discarding(Operation& operation, int fd, std::uint32_t most) {
+  io_uring_prep_recv(&start(operation), fd, nullptr, most, MSG_TRUNC);
+}
+
 void Ring::send(Operation& operation, int fd, std::span<const char> bytes) {
   io_uring_prep_send(&start(operation), fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   ++fresh_sends_;

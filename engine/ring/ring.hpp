@@ -46,6 +46,10 @@ class Ring {
   // Starting operations. Each takes the next submission entry, submitting first when the queue is full; none
   // fails.
   void receive_multishot(Operation& operation, int fd, std::uint16_t buffer_group);
+  /// One receive of at most `most` bytes into a provided buffer.
+  void receive_once(Operation& operation, int fd, std::uint16_t buffer_group, std::uint32_t most);
+  /// One receive of at most `most` bytes that the kernel throws away. TCP only.
+  void receive_discarding(Operation& operation, int fd, std::uint32_t most);
   void send(Operation& operation, int fd, std::span<const char> bytes);
   void send_message(Operation& operation, int fd, const msghdr& message);
   void connect(Operation& operation, int fd, const sockaddr& address, socklen_t size);

@@ -61,7 +61,8 @@ Result<net::Address> Server::listen(const net::Address& address, const net::List
 }
 
 void Server::accepted(net::Fd connection) {
-  connections_.push_back(*new Connection(*this, net::Socket::adopt(*loop_, std::move(connection))));
+  connections_.push_back(
+      *new Connection(*this, net::Socket::adopt(*loop_, receive_budget_, std::move(connection))));
   ++connection_count_;
 }
 

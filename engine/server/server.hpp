@@ -18,6 +18,7 @@
 #include "engine/base/intrusive_list.hpp"
 #include "engine/net/address.hpp"
 #include "engine/net/listener.hpp"
+#include "engine/net/receive_budget.hpp"
 #include "engine/ring/loop.hpp"
 #include "engine/server/connection.hpp"
 #include "engine/server/request.hpp"
@@ -38,6 +39,12 @@ struct ServerOptions {
   Duration write_timeout = std::chrono::seconds(60);    ///< for the client to take one piece of a response
 };
 static_assert(std::is_trivially_copyable_v<ServerOptions>);
+
+/// Received bytes that may wait for handlers.
+inline constexpr net::ReceiveBudget::Limits kServerReceiveLimits{
+    .total_bytes = std::uint64_t{64} * 1024 * 1024,
+    .high_water_bytes = 256 * 1024,
+    .low_water_bytes = 64 * 1024};
 
 /// A path, all paths below it, and who answers for them.
 struct Route {
@@ -84,6 +91,7 @@ class Server final : public ring::Resident, private net::Listener::Acceptor {
 
   ring::Loop* loop_;
   ServerOptions options_;
+  net::ReceiveBudget receive_budget_{kServerReceiveLimits};
   std::vector<Route> routes_;  // longest path first
   std::vector<net::Listener::Pointer> listeners_;
   base::List<Connection> connections_;

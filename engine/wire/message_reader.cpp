@@ -2,6 +2,7 @@
 #include "engine/wire/message_reader.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "engine/wire/chunk_line.hpp"
@@ -33,6 +34,25 @@ void MessageReader::expect_head() {
 std::optional<std::uint64_t> MessageReader::content_length() const {
   if (framing_ != Framing::counted) return std::nullopt;
   return received_ + remaining_;
+}
+
+std::uint64_t MessageReader::plain_body_bytes() const {
+  switch (stage_) {
+    case Stage::counted:
+    case Stage::chunk_data:
+      return remaining_;
+    case Stage::until_close:
+      return std::numeric_limits<std::uint64_t>::max();
+    default:
+      return 0;
+  }
+}
+
+void MessageReader::skip_body(std::uint64_t bytes) {
+  received_ += bytes;
+  if (stage_ == Stage::until_close) return;
+  remaining_ -= bytes;
+  if (remaining_ == 0) stage_ = stage_ == Stage::counted ? Stage::complete : Stage::chunk_cr;
 }
 
 MessageReader::Event MessageReader::fail(std::string_view failure, const char* library_code) {

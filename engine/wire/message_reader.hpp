@@ -54,6 +54,11 @@ class MessageReader {
   bool keep_alive() const { return stage_ == Stage::complete && keep_alive_; }
   /// After `head`: the size of the body to come, if it was announced.
   std::optional<std::uint64_t> content_length() const;
+  /// How many bytes of the body come next without framing between them; the largest number if they last until
+  /// the end of the stream.
+  std::uint64_t plain_body_bytes() const;
+  /// Takes note that so many of these bytes were consumed elsewhere.
+  void skip_body(std::uint64_t bytes);
   /// Body bytes so far, without the chunked coding.
   std::uint64_t body_bytes() const { return received_; }
   /// Whether any byte of the message was seen.

@@ -14,7 +14,8 @@ class Lease;
 }  // namespace ring
 
 namespace detail {
-struct StreamState;
+template <class Piece, class Origin>
+class SourceOf;
 }  // namespace detail
 
 namespace http {
@@ -41,7 +42,8 @@ class Chunk {
   Chunk to_owned() &&;
 
  private:
-  friend struct detail::StreamState;
+  template <class Piece, class Origin>
+  friend class detail::SourceOf;
   friend class http::Upload;
   explicit Chunk(ring::Lease lease) noexcept;
   ring::Lease take_lease() && noexcept;

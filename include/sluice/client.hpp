@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include <sluice/detail/attempt.hpp>
 #include <sluice/options.hpp>
 #include <sluice/request.hpp>
 #include <sluice/response.hpp>
@@ -13,27 +14,6 @@
 #include <sluice/task.hpp>
 
 namespace sluice {
-
-namespace detail {
-
-/// Awaits a Task<Result<T>> and throws its error.
-template <class T>
-class ThrowingAwaiter {
- public:
-  explicit ThrowingAwaiter(Task<Result<T>> task) noexcept : inner_(std::move(task).operator co_await()) {}
-
-  bool await_ready() const noexcept { return false; }
-  template <SluicePromise Parent>
-  std::coroutine_handle<> await_suspend(std::coroutine_handle<Parent> parent) noexcept {
-    return inner_.await_suspend(parent);
-  }
-  T await_resume() { return std::move(inner_.await_resume()).value(); }
-
- private:
-  typename Task<Result<T>>::Awaiter inner_;
-};
-
-}  // namespace detail
 
 /// A request of a client that is sent when it is awaited:
 ///

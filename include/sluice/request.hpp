@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <sluice/detail/awaitable.hpp>
 #include <sluice/detail/memory.hpp>
 #include <sluice/detail/shared_bytes.hpp>
 #include <sluice/error.hpp>
@@ -18,6 +21,13 @@
 namespace sluice {
 
 class Request;
+
+/// A 1xx response: one that comes before the final one. The views hold during the call that hands it over.
+struct InformationalResponse {
+  int status;
+  std::string_view reason;
+  const Headers& headers;
+};
 
 namespace detail {
 
@@ -45,6 +55,21 @@ class RequestSetters {
   /// The body; copied once. Content-Length is stated by itself, Content-Type is the caller's business.
   Derived& content(std::string_view bytes) &;
   Derived&& content(std::string_view bytes) && { return std::move(content(bytes)); }
+  /// The body of the response is not wanted: it is thrown away as it comes, in the kernel where it can, and
+  /// the content stays empty. For a response that is not streamed.
+  Derived& discard_body() &;
+  Derived&& discard_body() && { return std::move(discard_body()); }
+  /// Calls `function` with each 1xx response that comes before the final one. It must not throw.
+  template <AwaitSafeCallable F>
+  requires std::invocable<F&, const InformationalResponse&> Derived& on_informational(F&& function) & {
+    auto& self = static_cast<Derived&>(*this);
+    self.request().on_informational_ = std::forward<F>(function);
+    return self;
+  }
+  template <AwaitSafeCallable F>
+  requires std::invocable<F&, const InformationalResponse&> Derived && on_informational(F&& function) && {
+    return std::move(on_informational(std::forward<F>(function)));
+  }
   Derived& timeout(Timeout timeout) &;
   Derived&& timeout(Timeout value) && { return std::move(timeout(value)); }
   /// The same for all four phases.
@@ -77,6 +102,9 @@ class Request : public detail::RequestSetters<Request> {
   Headers& headers() noexcept { return headers_; }
   std::string_view body() const noexcept { return body_.view(); }
   const detail::SharedBytes& shared_body() const noexcept { return body_; }
+  const std::function<void(const InformationalResponse&)>& informational_observer() const noexcept {
+    return on_informational_;
+  }
 
  private:
   template <class>
@@ -90,6 +118,8 @@ class Request : public detail::RequestSetters<Request> {
   Headers headers_;
   detail::SharedBytes body_;
   Timeout timeout_;
+  bool discards_body_ = false;
+  std::function<void(const InformationalResponse&)> on_informational_;
   detail::Vector<std::pair<detail::String, detail::String>> parameters_;
   std::optional<Error> defect_;
 };
@@ -124,6 +154,12 @@ template <class Derived>
 Derived& RequestSetters<Derived>::content(std::string_view bytes) & {
   auto& self = static_cast<Derived&>(*this);
   self.request().body_ = SharedBytes(bytes);
+  return self;
+}
+template <class Derived>
+Derived& RequestSetters<Derived>::discard_body() & {
+  auto& self = static_cast<Derived&>(*this);
+  self.request().discards_body_ = true;
   return self;
 }
 template <class Derived>

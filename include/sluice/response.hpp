@@ -10,11 +10,14 @@
 #include <string_view>
 #include <utility>
 
+#include <sluice/body_iterator.hpp>
 #include <sluice/chunk.hpp>
+#include <sluice/detail/attempt.hpp>
 #include <sluice/detail/timer.hpp>
 #include <sluice/headers.hpp>
 #include <sluice/result.hpp>
 #include <sluice/task.hpp>
+#include <sluice/text.hpp>
 #include <sluice/url.hpp>
 
 namespace sluice {
@@ -22,7 +25,7 @@ namespace sluice {
 namespace detail {
 class ClientCore;
 struct ResponseState;
-struct StreamState;
+class StreamState;
 struct ResponseStateDeleter {
   void operator()(ResponseState* state) const noexcept;
 };
@@ -38,11 +41,27 @@ class ResponseBase {
   const Headers& headers() const noexcept;
   const Headers& trailers() const noexcept;  ///< fields behind a chunked body, once it has been read
   const Url& url() const noexcept;           ///< of the request
-  /// Body bytes as they came, without the chunked coding.
+  /// Body bytes as they came so far, without the chunked coding.
   std::uint64_t num_bytes_downloaded() const noexcept;
+  /// Body bytes so far with the content codings undone.
+  std::uint64_t num_bytes_decoded() const noexcept;
   /// Bytes that came for it over the network: heads, the chunked coding and body so far.
   std::uint64_t num_bytes_received() const noexcept;
 
+  /// The content coding at which decoding stops because it is not known: the body is still coded with it.
+  /// Empty if there is none.
+  std::string unknown_coding() const;
+  /// The links of the Link fields (RFC 8288).
+  Links links() const;
+  /// The charset that Content-Type names, as it stands there.
+  std::optional<std::string> charset_encoding() const;
+  /// The name of the encoding that text is decoded from: what set_encoding() said, the charset of
+  /// Content-Type if it is known, or the client's default_encoding().
+  std::string encoding() const;
+  /// Has text decoded from this encoding. An unknown name counts for nothing. Throws nothing.
+  void set_encoding(std::string_view name);
+
+  bool has_redirect_location() const noexcept;
   bool is_informational() const noexcept { return status() / 100 == 1; }
   bool is_success() const noexcept { return status() / 100 == 2; }
   bool is_redirect() const noexcept { return status() / 100 == 3; }
@@ -54,11 +73,11 @@ class ResponseBase {
   void raise_for_status() const;
 
  protected:
-  explicit ResponseBase(const detail::ResponseState* state) noexcept : state_(state) {}
+  explicit ResponseBase(detail::ResponseState* state) noexcept : state_(state) {}
   ResponseBase(const ResponseBase&) = default;
   ResponseBase& operator=(const ResponseBase&) = default;
   ~ResponseBase() = default;
-  const detail::ResponseState* state_;
+  detail::ResponseState* state_;
 };
 
 /// A response whose body has been read. Move-only, one pointer wide; may be moved to another thread.
@@ -73,9 +92,9 @@ class Response : public ResponseBase {
     return *this;
   }
 
-  /// The body's bytes.
+  /// The body's bytes, decoded.
   std::string_view content() const noexcept;
-  /// The body as UTF-8; bytes that are not are replaced by U+FFFD.
+  /// The body as UTF-8, from encoding(); what is invalid is replaced by U+FFFD.
   std::string text() const;
   /// From the start of the request until the last byte of the body.
   Duration elapsed() const noexcept;
@@ -88,76 +107,54 @@ class Response : public ResponseBase {
   std::unique_ptr<detail::ResponseState, detail::ResponseStateDeleter> owned_;
 };
 
-namespace detail {
+/// The largest size that iter_bytes() takes.
+inline constexpr std::uint64_t kLargestChunkBytes = 0xFFFF'FFFF - 64;
 
-/// Waits until a stream has a chunk, its end or an error. What it brings stays with the stream until it is
-/// handed out, so nothing is lost when it is cancelled.
-class ChunkAwaiter {
- public:
-  explicit ChunkAwaiter(std::shared_ptr<StreamState> stream) noexcept : stream_(std::move(stream)) {}
-  bool await_ready() const noexcept;
-  template <SluicePromise Parent>
-  void await_suspend(std::coroutine_handle<Parent> parent) {
-    filling_ = fill(stream_);
-    filling_.start(parent.promise());
-  }
-  Result<std::optional<Chunk>> await_resume();
-
- private:
-  static Task<void> fill(std::shared_ptr<StreamState> stream);
-
-  std::shared_ptr<StreamState> stream_;
-  Task<void> filling_;
-};
-
-}  // namespace detail
-
-/// The next piece of a streamed body, when it is awaited: a Chunk, or nothing at the end. Throws when the
-/// body is cut short or the read timeout passes; `.as_result()` gives a Result instead. Cancelling it loses
-/// nothing.
-class [[nodiscard]] NextChunk {
- public:
-  class [[nodiscard]] AsResult {
-   public:
-    detail::ChunkAwaiter operator co_await() && { return detail::ChunkAwaiter(std::move(stream_)); }
-
-   private:
-    friend class NextChunk;
-    explicit AsResult(std::shared_ptr<detail::StreamState> stream) noexcept : stream_(std::move(stream)) {}
-    std::shared_ptr<detail::StreamState> stream_;
-  };
-
-  class Awaiter : public detail::ChunkAwaiter {
-   public:
-    using ChunkAwaiter::ChunkAwaiter;
-    std::optional<Chunk> await_resume() { return std::move(ChunkAwaiter::await_resume()).value(); }
-  };
-
-  Awaiter operator co_await() && { return Awaiter(std::move(stream_)); }
-  AsResult as_result() && { return AsResult(std::move(stream_)); }
-
- private:
-  friend class StreamingResponse;
-  explicit NextChunk(std::shared_ptr<detail::StreamState> stream) noexcept : stream_(std::move(stream)) {}
-  std::shared_ptr<detail::StreamState> stream_;
-};
-
-/// A response whose body is read piece by piece. Destroying it before the end closes the connection; at the
-/// end the connection goes back to the client's pool. One task reads it at a time. It may be kept when its
-/// shard has gone, but then has nothing more to read.
+/// A response whose body is read as it comes. The states are those of HTTPX: a body is read once, as a whole
+/// or in one iteration; a second attempt is StreamConsumed, one after close() is StreamClosed, and content()
+/// before read() is ResponseNotRead.
+///
+/// Leaving the scope closes it: the connection is closed unless the body had come to its end, when the
+/// connection goes back to the client's pool. One task reads it at a time. It may be kept when its shard has
+/// gone, but then has nothing more to read.
 class StreamingResponse : public ResponseBase {
  public:
   StreamingResponse(StreamingResponse&& other) noexcept
       : ResponseBase(std::exchange(other.state_, nullptr)), stream_(std::move(other.stream_)) {}
-  StreamingResponse& operator=(StreamingResponse&& other) noexcept {
-    stream_ = std::move(other.stream_);
-    state_ = std::exchange(other.state_, nullptr);
-    return *this;
-  }
+  StreamingResponse& operator=(StreamingResponse&& other) noexcept;
+  ~StreamingResponse();
 
-  /// The next piece of the body as it came, at most a receive buffer long; nothing at the end. A chunk that
-  /// is kept keeps its buffer: see Chunk::to_owned().
-  NextChunk next() { return NextChunk(stream_); }
+  /// The body as it came, without the chunked coding; the pieces lie where the kernel put them.
+  BodyIterator<Chunk> iter_raw();
+  /// The body with its content codings undone. Without any, the pieces are those of iter_raw().
+  BodyIterator<Chunk> iter_bytes();
+  /// The same in pieces of exactly `chunk_bytes` bytes, but for the last one. Throws std::invalid_argument
+  /// when it is 0.
+  BodyIterator<Chunk> iter_bytes(std::size_t chunk_bytes);
+  /// The body as UTF-8, from encoding(); what is invalid becomes U+FFFD.
+  BodyIterator<std::string_view> iter_text();
+  /// The body's lines as UTF-8, without their ends. A line longer than max_line_bytes is LimitExceeded.
+  BodyIterator<std::string_view> iter_lines(LineMode mode = LineMode::universal);
+
+  /// Reads the whole body, decoded, into content(), which it gives. Again: the same content.
+  detail::Attempt<std::string_view> read();
+  /// Reads what is left and throws it away, in the kernel where it can. Afterwards the connection is free.
+  detail::Attempt<void> discard();
+  /// Ends it: waits until the connection is parked, if what is left is worth draining (see
+  /// ClientOptions::drain()), or closed. Again: nothing happens.
+  Task<void> close();
+
+  /// After read(): the body's bytes, decoded. Before: throws ResponseNotRead.
+  std::string_view content() const;
+  /// After read(): the body as UTF-8, from encoding(). Before: throws ResponseNotRead.
+  std::string text() const;
+  /// From the start of the request until the last byte of the body, or until it was closed. Throws
+  /// ResponseNotRead before.
+  Duration elapsed() const;
+  /// The body has come to its end, or the response was closed or failed.
+  bool is_closed() const noexcept;
+  /// Somebody has begun to read the body.
+  bool is_stream_consumed() const noexcept;
 
  private:
   friend class detail::ClientCore;

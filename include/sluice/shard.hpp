@@ -35,9 +35,6 @@ struct ShardOptions {
   /// wake-up then serves more of them at less cost; a shard with fewer than eight in flight waits for one. 0
   /// turns it off.
   std::chrono::microseconds batch_wait{50};
-  /// Received bytes that one connection may queue unread before its receiving stops and TCP holds the peer
-  /// back.
-  std::uint32_t receive_high_water_bytes = 256 * 1024;
 };
 static_assert(std::is_trivially_copyable_v<ShardOptions>);
 

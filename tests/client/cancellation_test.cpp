@@ -129,7 +129,8 @@ TEST_F(CancellationTest, WhileStreaming) {
     auto response = co_await client.stream(Method::Get, peer.url()).as_result();
     if (!response) co_return;
     std::vector<Chunk> kept;
-    while (auto chunk = co_await response->next()) kept.push_back(*std::move(chunk));
+    auto body = response->iter_raw();
+    while (auto chunk = co_await body.next()) kept.push_back(*std::move(chunk));
   };
   cancel_everywhere(client, read_all, [&] { peer.drip(); });
 }

@@ -58,7 +58,11 @@ class ResponseTableTest : public EnumerationTest {
     auto response = fetch(client, row, cut);
     EXPECT_EQ(response.has_value(), rows_[row].accept) << (response ? "" : response.error().what());
     if (response && rows_[row].body_known) {
-      EXPECT_EQ(response->content(), rows_[row].body);
+      bool coded = response->headers().contains("content-encoding");  // then the content is another
+      if (!coded) {
+        EXPECT_EQ(response->content(), rows_[row].body);
+      }
+      EXPECT_EQ(response->num_bytes_downloaded(), rows_[row].body.size());
     }
     if (!response) {
       EXPECT_EQ(response.error().kind(), ErrorKind::remote_protocol_error) << response.error().what();
@@ -188,8 +192,9 @@ TEST_F(PartingPeerTest, AfterEveryByteOfAStreamedResponse) {
       std::string outcome = run([&]() -> Task<std::string> {
         auto response = co_await client.stream(Method::Get, url).as_result();
         if (!response) co_return outcome_of(response);
+        auto body = response->iter_raw();
         for (;;) {
-          auto chunk = co_await response->next().as_result();
+          auto chunk = co_await body.next().as_result();
           if (!chunk || !chunk->has_value()) co_return outcome_of(chunk);
         }
       });

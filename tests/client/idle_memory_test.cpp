@@ -80,7 +80,7 @@ TEST_F(IdleMemoryTest, TenThousandConnections) {
                                                   .max_keepalive_connections = kUnlimited,
                                                   .keepalive_expiry = kNoTimeout},
                                            wire::ReaderLimits());
-  http::Connector connector(shard().loop(), std::make_unique<net::HostsFileResolver>(), "");
+  http::Connector connector(shard().loop(), budget(), std::make_unique<net::HostsFileResolver>(), "");
   const Request request = Request::get(holder.url()).header("Host", "h");
   const http::OriginKey key{request.url().scheme(), request.url().raw_host(), request.url().effective_port()};
   std::vector<http::Slot> taken;

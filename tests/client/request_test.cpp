@@ -36,7 +36,8 @@ TEST_F(RequestTest, DefaultFieldsInTheirOrder) {
   AsyncClient client(shard());
   EXPECT_EQ(wire(client.get(peer.url("/a?b=c"))).head,
             "GET /a?b=c HTTP/1.1\r\nHost: " + peer.authority() +
-                "\r\nAccept: */*\r\nConnection: keep-alive\r\nUser-Agent: sluice/0.1.0\r\n\r\n");
+                "\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nConnection: "
+                "keep-alive\r\nUser-Agent: sluice/0.1.0\r\n\r\n");
 }
 
 TEST_F(RequestTest, Methods) {

@@ -18,12 +18,13 @@ using namespace testing;
 class StreamingTest : public ShardTest {
  protected:
   static Task<std::string> read_all(StreamingResponse& response) {
-    std::string body;
-    while (auto chunk = co_await response.next()) {
+    auto pieces = response.iter_raw();
+    std::string bytes;
+    while (auto chunk = co_await pieces.next()) {
       EXPECT_GT(chunk->size(), 0U);
-      body += chunk->view();
+      bytes += chunk->view();
     }
-    co_return body;
+    co_return bytes;
   }
 };
 
@@ -48,7 +49,6 @@ TEST_F(StreamingTest, HeadFirstThenTheBody) {
     EXPECT_EQ(response.num_bytes_downloaded(), 5U);
     EXPECT_EQ(response.trailers().first("t"), "u");
     EXPECT_EQ(client.pool_stats().idle, 1U);  // the connection is free although the response still exists
-    EXPECT_FALSE((co_await response.next()).has_value());
   });
   expect_quiet(client);
 }
@@ -81,7 +81,8 @@ TEST_F(StreamingTest, ChunksAreNotCopied) {
   AsyncClient client(shard());
   run([&]() -> Task<void> {
     StreamingResponse response = co_await client.stream(Method::Get, peer.url());
-    while (auto chunk = co_await response.next()) EXPECT_GE(shard().stats().leases_out, 1U);
+    auto pieces = response.iter_raw();
+    while (auto chunk = co_await pieces.next()) EXPECT_GE(shard().stats().leases_out, 1U);
   });
   EXPECT_EQ(shard().stats().lease_copies, 0U);
   expect_quiet(client);
@@ -92,11 +93,12 @@ TEST_F(StreamingTest, AnOwnedChunkHoldsNoBuffer) {
   AsyncClient client(shard());
   run([&]() -> Task<void> {
     StreamingResponse response = co_await client.stream(Method::Get, peer.url());
-    std::optional<Chunk> chunk = co_await response.next();
+    auto pieces = response.iter_raw();
+    std::optional<Chunk> chunk = co_await pieces.next();
     EXPECT_EQ(shard().stats().leases_out, 1U);
     Chunk owned = (*std::move(chunk)).to_owned();
     chunk.reset();
-    EXPECT_FALSE((co_await response.next()).has_value());
+    EXPECT_FALSE((co_await pieces.next()).has_value());
     EXPECT_EQ(shard().stats().leases_out, 0U);
     EXPECT_EQ(owned.view(), "some bytes");
     Chunk twice = std::move(owned).to_owned();
@@ -116,7 +118,8 @@ TEST_F(StreamingTest, DroppedEarlyClosesTheConnection) {
   for (int chunks = 0; chunks < 3; ++chunks) {
     run([&]() -> Task<void> {
       StreamingResponse response = co_await client.stream(Method::Get, peer.url());
-      for (int i = 0; i < chunks; ++i) EXPECT_TRUE((co_await response.next()).has_value());
+      auto pieces = response.iter_raw();
+      for (int i = 0; i < chunks; ++i) EXPECT_TRUE((co_await pieces.next()).has_value());
     });
     EXPECT_EQ(client.pool_stats().connections, 0U);
     expect_sockets(0);
@@ -131,7 +134,8 @@ TEST_F(StreamingTest, KeptChunksStayValid) {
   std::vector<Chunk> kept;
   run([&]() -> Task<void> {
     StreamingResponse response = co_await client.stream(Method::Get, peer.url());
-    while (auto chunk = co_await response.next()) kept.push_back(*std::move(chunk));
+    auto pieces = response.iter_raw();
+    while (auto chunk = co_await pieces.next()) kept.push_back(*std::move(chunk));
   });
   // Another response passes through the same buffers meanwhile.
   ASSERT_TRUE(get(client, peer.url()));
@@ -153,7 +157,8 @@ TEST_F(StreamingTest, KeptChunksStarveNobody) {
       AsyncClient client(own, ClientOptions().timeout(3s));
       auto keep_all = [&]() -> Task<void> {
         StreamingResponse response = co_await client.stream(Method::Get, peer.url());
-        while (auto chunk = co_await response.next()) kept.push_back(*std::move(chunk));
+        auto pieces = response.iter_raw();
+        while (auto chunk = co_await pieces.next()) kept.push_back(*std::move(chunk));
       };
       EXPECT_NO_THROW(own.block_on(keep_all()));
       auto response = own.block_on(client.get(peer.url()).as_result());
@@ -177,7 +182,8 @@ TEST_F(StreamingTest, ChunksMayBeDroppedOnOtherThreadsAndAfterTheShard) {
       for (int i = 0; i < 10; ++i) {
         std::vector<std::thread> threads;
         StreamingResponse response = co_await client.stream(Method::Get, peer.url());
-        while (auto chunk = co_await response.next()) {
+        auto pieces = response.iter_raw();
+        while (auto chunk = co_await pieces.next()) {
           if (i == 9)
             late.push_back(*std::move(chunk));
           else
@@ -208,9 +214,10 @@ TEST_F(StreamingTest, TimeoutsAndClosingEndTheStream) {
     AsyncClient client(shard(), ClientOptions().timeout(30ms));
     run([&]() -> Task<void> {
       StreamingResponse response = co_await client.stream(Method::Get, peer.url("/p?q"));
-      EXPECT_EQ((co_await response.next())->view(), "half");
+      auto pieces = response.iter_raw();
+      EXPECT_EQ((co_await pieces.next())->view(), "half");
       for (int i = 0; i < 2; ++i) {  // the error stays
-        auto next = co_await response.next().as_result();
+        auto next = co_await pieces.next().as_result();
         EXPECT_EQ(outcome_of(next), "ReadTimeout in body");
         EXPECT_EQ(next.error().facts().request, "GET " + peer.url("/p"));
       }
@@ -220,9 +227,10 @@ TEST_F(StreamingTest, TimeoutsAndClosingEndTheStream) {
   AsyncClient client(shard());
   run([&]() -> Task<void> {
     StreamingResponse response = co_await client.stream(Method::Get, peer.url());
-    (void)co_await response.next();
+    auto pieces = response.iter_raw();
+    (void)co_await pieces.next();
     client.close();
-    EXPECT_EQ(outcome_of(co_await response.next().as_result()), "ClientClosed in body");
+    EXPECT_EQ(outcome_of(co_await pieces.next().as_result()), "ClientClosed in body");
   });
   expect_sockets(0);
 }
@@ -237,10 +245,11 @@ TEST_F(StreamingTest, OutlivesItsClient) {
   auto client = std::make_unique<AsyncClient>(shard());
   run([&]() -> Task<void> {
     StreamingResponse response = co_await client->stream(Method::Get, peer.url());
+    auto pieces = response.iter_raw();
     client.reset();
     EXPECT_TRUE(eventually([&] { return peer.ended_connections() == 1; })) << "the connection is still open";
     for (;;) {
-      auto next = co_await response.next().as_result();
+      auto next = co_await pieces.next().as_result();
       if (next) continue;
       EXPECT_EQ(outcome_of(next), "ClientClosed in body");
       break;
@@ -263,6 +272,7 @@ TEST_F(StreamingTest, SlowReaderHoldsThePeerBack) {
   AsyncClient client(shard());
   run([&]() -> Task<void> {
     StreamingResponse response = co_await client.stream(Method::Get, peer.url());
+    auto pieces = response.iter_raw();
     std::size_t before = 0;
     do {  // until the peer makes no headway any more
       before = sent;
@@ -270,7 +280,7 @@ TEST_F(StreamingTest, SlowReaderHoldsThePeerBack) {
     } while (sent != before);
     EXPECT_LT(before, kSize / 2);
     std::size_t received = 0;
-    while (auto chunk = co_await response.next()) received += chunk->size();
+    while (auto chunk = co_await pieces.next()) received += chunk->size();
     EXPECT_EQ(received, kSize);
   });
   expect_quiet(client);
@@ -307,9 +317,10 @@ TEST_F(StreamingTest, ACancelledNextLosesNothing) {
   AsyncClient client(shard(), ClientOptions().timeout(kPatience));
   run([&]() -> Task<void> {
     auto response = co_await client.stream(Method::Get, peer.url());
+    auto pieces = response.iter_raw();
     std::string joined;
     for (bool ended = false; !ended;) {
-      auto piece = co_await with_timeout(100us, response.next().as_result());
+      auto piece = co_await with_timeout(100us, pieces.next().as_result());
       if (!piece) {
         EXPECT_EQ(piece.error().kind(), ErrorKind::deadline_exceeded);
         if (piece.error().kind() != ErrorKind::deadline_exceeded) co_return;

@@ -16,7 +16,7 @@ class ExchangeTest : public ShardTest {
  protected:
   void make(const Limits& limits = {}) {
     pool_ = std::make_shared<Pool>(shard().loop(), limits, wire::ReaderLimits());
-    connector_.emplace(shard().loop(), std::make_unique<net::HostsFileResolver>(), "");
+    connector_.emplace(shard().loop(), budget(), std::make_unique<net::HostsFileResolver>(), "");
   }
   static Request request(const Peer& peer, std::string_view path = "/") {
     return Request::get(peer.url(path)).header("Host", "h");

@@ -34,7 +34,7 @@ class PoolTest : public ShardTest {
     if (slot.connected()) return;
     int ends[2];
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    slot.attach(net::Socket::adopt(shard().loop(), net::Fd(ends[0])));
+    slot.attach(net::Socket::adopt(shard().loop(), budget(), net::Fd(ends[0])));
     far_ends_[&slot.connection()] = net::Fd(ends[1]);
   }
 

@@ -23,7 +23,7 @@ class SocketTest : public ShardTest {
   ring::Loop& loop() { return shard().loop(); }
 
   Task<Socket::Pointer> connected(const Peer& peer) {
-    Socket::Pointer socket = Socket::make(loop());
+    Socket::Pointer socket = Socket::make(loop(), budget());
     EXPECT_EQ(co_await socket->connect(peer.address(), kNever), SocketStatus::ok);
     co_return socket;
   }
@@ -45,7 +45,7 @@ class SocketTest : public ShardTest {
 TEST_F(SocketTest, ConnectRefused) {
   ClosedPort nobody;
   run([&]() -> Task<void> {
-    Socket::Pointer socket = Socket::make(loop());
+    Socket::Pointer socket = Socket::make(loop(), budget());
     EXPECT_EQ(co_await socket->connect(nobody.address(), in(kPatience)), SocketStatus::failed);
     EXPECT_EQ(socket->system_code(), ECONNREFUSED);
   });
@@ -56,7 +56,7 @@ TEST_F(SocketTest, ConnectTimesOut) {
   DeafPeer deaf;
   run([&]() -> Task<void> {
     for (Duration limit : {Duration(-1s), Duration(0), Duration(20ms)}) {
-      Socket::Pointer socket = Socket::make(loop());
+      Socket::Pointer socket = Socket::make(loop(), budget());
       TimePoint start = Clock::now();
       EXPECT_EQ(co_await socket->connect(deaf.address(), start + limit), SocketStatus::timed_out);
       EXPECT_EQ(socket->system_code(), ETIMEDOUT);
@@ -68,7 +68,7 @@ TEST_F(SocketTest, ConnectTimesOut) {
 
 TEST_F(SocketTest, NothingConnectsToTheEmptyAddress) {
   run([&]() -> Task<void> {
-    Socket::Pointer socket = Socket::make(loop());
+    Socket::Pointer socket = Socket::make(loop(), budget());
     EXPECT_EQ(co_await socket->connect(Address(), kNever), SocketStatus::failed);
     EXPECT_NE(socket->system_code(), 0);
   });
@@ -197,8 +197,8 @@ TEST_F(SocketTest, WriteTimeout) {
 }
 
 TEST_F(SocketTest, HighWaterStopsReceiving) {
-  constexpr std::size_t kHighWater = 64 * 1024, kTotal = 40'000'000;
-  set_up_shard({.receive_high_water_bytes = kHighWater});
+  constexpr std::size_t kTotal = 40'000'000;
+  set_up_shard({.buffers = {.count = 256, .size_bytes = 16 * 1024}});
   std::atomic<std::size_t> sent{0};
   const std::string body = patterned_bytes(kTotal);
   Peer peer([&](PeerConnection& connection) {
@@ -217,7 +217,7 @@ TEST_F(SocketTest, HighWaterStopsReceiving) {
     } while (sent != before);
     EXPECT_LT(before, kTotal);
     // What is under way when receiving stops still comes: at most what the buffers hold.
-    EXPECT_LE(socket->bytes_received(), kHighWater + std::size_t{256} * 16 * 1024);
+    EXPECT_LE(socket->bytes_received(), budget().limits().high_water_bytes + std::size_t{256} * 16 * 1024);
     std::string received = co_await read(*socket, kTotal);
     EXPECT_TRUE(received == body);
   });
@@ -232,9 +232,9 @@ TEST_F(SocketTest, RetiredInEveryState) {
   });
   DeafPeer deaf;
   run([&]() -> Task<void> {
-    { Socket::Pointer never_opened = Socket::make(loop()); }
+    { Socket::Pointer never_opened = Socket::make(loop(), budget()); }
     {
-      Socket::Pointer connecting = Socket::make(loop());
+      Socket::Pointer connecting = Socket::make(loop(), budget());
       auto body = [&]() -> Task<void> { (void)co_await connecting->connect(deaf.address(), kNever); };
       Background attempt(body());
       co_await yield();

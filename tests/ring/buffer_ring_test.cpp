@@ -53,7 +53,8 @@ TEST_F(BufferRingTest, ChunksThatAreKeptDoNotStarveOthers) {
   run([&]() -> Task<void> {
     std::vector<Chunk> kept;
     auto stream = co_await client.stream(Method::Get, peer.url());
-    while (auto chunk = co_await stream.next()) kept.push_back(*std::move(chunk));
+    auto pieces = stream.iter_raw();
+    while (auto chunk = co_await pieces.next()) kept.push_back(*std::move(chunk));
     auto other = co_await client.get(peer.url());
     EXPECT_EQ(other.content(), body);
     std::string joined;
@@ -72,7 +73,8 @@ TEST_F(BufferRingTest, AnOwnedChunkLetsItsBufferGo) {
     std::string joined;
     std::vector<Chunk> kept;
     auto stream = co_await client.stream(Method::Get, peer.url());
-    while (auto chunk = co_await stream.next()) kept.push_back(std::move(*chunk).to_owned());
+    auto pieces = stream.iter_raw();
+    while (auto chunk = co_await pieces.next()) kept.push_back(std::move(*chunk).to_owned());
     EXPECT_EQ(shard().stats().leases_out, 0U);
     for (const Chunk& chunk : kept) joined += chunk.view();
     EXPECT_EQ(joined, body);
@@ -87,7 +89,8 @@ TEST_F(BufferRingTest, ChunksMayBeDroppedOnAnotherThread) {
   run([&]() -> Task<void> {
     std::size_t size = 0;
     auto stream = co_await client.stream(Method::Get, peer.url());
-    while (auto chunk = co_await stream.next()) {
+    auto pieces = stream.iter_raw();
+    while (auto chunk = co_await pieces.next()) {
       size += chunk->size();
       std::thread([kept = *std::move(chunk)]() mutable { Chunk dropped = std::move(kept); }).detach();
     }
@@ -105,7 +108,8 @@ TEST_F(BufferRingTest, ChunksMayOutliveTheirShard) {
     brief.block_on([](Shard& on, std::string url, std::vector<Chunk>& chunks) -> Task<void> {
       AsyncClient client(on);
       auto stream = co_await client.stream(Method::Get, url);
-      while (auto chunk = co_await stream.next()) chunks.push_back(*std::move(chunk));
+      auto pieces = stream.iter_raw();
+      while (auto chunk = co_await pieces.next()) chunks.push_back(*std::move(chunk));
     }(brief, peer.url(), kept));
   }
   std::string joined;

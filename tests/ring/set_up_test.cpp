@@ -142,8 +142,7 @@ TEST(SetUpTest, SmallestAndOddOptionsWork) {
            ShardOptions{.ring_entries = 1000},
            ShardOptions{.ring_entries = 1, .buffers = {.count = 1, .size_bytes = 1}},
            ShardOptions{.buffers = {.count = 2, .size_bytes = 7}},
-           ShardOptions{.receive_high_water_bytes = 0},
-           ShardOptions{.receive_high_water_bytes = 1},
+           ShardOptions{.buffers = {.hot_bytes = 0}},
        }) {
     Shard shard(options);
     AsyncClient client(shard, ClientOptions().timeout(kPatience));

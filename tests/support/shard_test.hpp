@@ -19,6 +19,7 @@
 #include <sluice/time.hpp>
 
 #include "engine/base/compiler.hpp"
+#include "engine/net/receive_budget.hpp"
 #include "tests/support/peer.hpp"
 
 namespace sluice::testing {
@@ -103,6 +104,9 @@ class ShardTest : public ::testing::Test {
     return *shard_;
   }
 
+  /// For sockets without a client.
+  net::ReceiveBudget& budget() { return budget_; }
+
   template <class T>
   T run(Task<T> task) {
     return shard().block_on(std::move(task));
@@ -156,6 +160,8 @@ class ShardTest : public ::testing::Test {
 
   Watchdog watchdog_;
   const int descriptors_ = open_descriptors();
+  net::ReceiveBudget budget_{
+      {.total_bytes = 1 << 26, .high_water_bytes = 1 << 18, .low_water_bytes = 1 << 17}};
   std::optional<Shard> shard_;
 };
 

@@ -94,7 +94,8 @@ Task<void> deliver(StreamingResponse response, const GetArguments& arguments, Ti
   Output standard_output;
   Output& output = file ? *file : standard_output;
   if (arguments.include || arguments.head) output.write(head_of(response, "", "\r\n"));
-  while (auto chunk = co_await response.next()) output.write(chunk->view());
+  auto body = response.iter_raw();
+  while (auto chunk = co_await body.next()) output.write(chunk->view());
   output.finish();
   if (file && !arguments.silent) report_transfer(output.bytes(), Clock::now() - start);
 }

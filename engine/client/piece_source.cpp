@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+#include "engine/client/piece_source.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "engine/client/content_buffer.hpp"
+
+namespace sluice::detail {
+
+// ---- one piece at a time
+
+template <class Piece>
+bool PieceSource<Piece>::settle() {
+  if (step_ != Step::need_more) return true;
+  if (!std::exchange(claimed_, true)) refused_ = claim();
+  step_ = refused_ ? Step::failed : pull(piece_);
+  return step_ != Step::need_more;
+}
+
+template <class Piece>
+Result<std::optional<Piece>> PieceSource<Piece>::take() {
+  if (step_ == Step::failed) return refused_ ? *refused_ : stream_->error();
+  if (step_ != Step::piece) return std::optional<Piece>();
+  step_ = Step::need_more;
+  return std::optional<Piece>(std::move(piece_));
+}
+
+template <class Piece>
+bool PieceSourceUse<Piece>::settle(PieceSource<Piece>& source) {
+  return source.settle();
+}
+
+template <class Piece>
+Task<void> PieceSourceUse<Piece>::fill(PieceSource<Piece>& source) {
+  StreamState::Pointer stream = source.stream();
+  while (!source.settle()) stream->supply(co_await stream->read_more());
+}
+
+template <class Piece>
+Result<std::optional<Piece>> PieceSourceUse<Piece>::take(PieceSource<Piece>& source) {
+  return source.take();
+}
+
+template <class Piece>
+void PieceSourceUse<Piece>::operator()(PieceSource<Piece>* source) const noexcept {
+  delete source;
+}
+
+template class PieceSource<Chunk>;
+template class PieceSource<std::string_view>;
+template struct PieceSourceUse<Chunk>;
+template struct PieceSourceUse<std::string_view>;
+
+// ---- bytes, decoded
+
+std::optional<Error> DecodedBytes::claim() {
+  from_content_ = stream_->response().content_read;
+  if (from_content_) return std::nullopt;
+  const Headers& headers = stream_->response().head.headers;
+  if (headers.contains("content-encoding")) decoder_.emplace(headers, decoder_limits(stream_->limits()));
+  if (decoder_ && decoder_->identity()) decoder_.reset();
+  return stream_->claim();
+}
+
+Step DecodedBytes::pull(ring::Lease& piece) {
+  if (from_content_) return pull_content(piece);
+  Step step = decoder_ ? pull_decoded(piece) : stream_->pull(piece);
+  if (step == Step::piece) stream_->response().decoded_bytes += piece.bytes().size();
+  return step;
+}
+
+Step DecodedBytes::pull_content(ring::Lease& piece) {
+  std::string_view content = stream_->response().content;
+  if (std::exchange(content_done_, true) || content.empty()) return Step::end;
+  piece = ring::Lease::copy_of(content);
+  return Step::piece;
+}
+
+Step DecodedBytes::next_input() {
+  Step step = stream_->pull(input_lease_);
+  if (step == Step::piece) input_ = input_lease_.bytes();
+  if (step == Step::end) input_ended_ = true;
+  return step;
+}
+
+Step DecodedBytes::pull_decoded(ring::Lease& piece) {
+  using Event = wire::ContentDecoder::Event;
+  for (;;) {
+    if (input_.empty() && !output_pending_ && !input_ended_) {
+      input_lease_.drop();
+      Step step = next_input();
+      if (step == Step::need_more || step == Step::failed) return step;
+    }
+    if (room_.empty()) {
+      block_ = ring::Lease::block();
+      room_ = block_.memory();
+    }
+    const char* begin = room_.data();
+    Event event = input_ended_ ? decoder_->finish(room_) : decoder_->decode(input_, room_);
+    if (event == Event::failed) return stream_->fail(fault_of(*decoder_));
+    output_pending_ = event == Event::output_full;
+    if (room_.data() != begin) {
+      piece = block_.share({begin, room_.data()});
+      if (room_.empty()) block_.drop();
+      return Step::piece;
+    }
+    if (event == Event::end) {
+      block_.drop();
+      return Step::end;
+    }
+  }
+}
+
+// ---- bytes in pieces of one size
+
+Step EqualBlocks::pull(ring::Lease& piece) {
+  for (;;) {
+    if (gathered_bytes_ == 0 && input_.size() >= block_bytes_) {
+      piece = input_lease_.share(input_.first(block_bytes_));
+      input_ = input_.subspan(block_bytes_);
+      return Step::piece;
+    }
+    if (!input_.empty() && gather(piece) == Step::piece) return Step::piece;
+    input_lease_.drop();
+    Step step = bytes_.pull(input_lease_);
+    if (step == Step::piece) input_ = input_lease_.bytes();
+    if (step == Step::end && gathered_bytes_ != 0) {
+      piece = block_.share(block_.bytes().first(std::exchange(gathered_bytes_, 0)));
+      block_.drop();
+      return Step::piece;
+    }
+    if (step != Step::piece) return step;
+  }
+}
+
+/// Copies input behind what has been gathered; a piece when that makes a whole block.
+Step EqualBlocks::gather(ring::Lease& piece) {
+  if (!block_) block_ = ring::Lease::block(block_bytes_);
+  std::size_t size = std::min<std::size_t>(block_bytes_ - gathered_bytes_, input_.size());
+  std::memcpy(block_.memory().data() + gathered_bytes_, input_.data(), size);
+  gathered_bytes_ += static_cast<std::uint32_t>(size);
+  input_ = input_.subspan(size);
+  if (gathered_bytes_ < block_bytes_) return Step::need_more;
+  gathered_bytes_ = 0;
+  piece = std::move(block_);
+  return Step::piece;
+}
+
+// ---- text and lines
+
+std::optional<Error> DecodedText::claim() {
+  decoder_.emplace(stream_->response().charset());
+  return bytes_.claim();
+}
+
+Step DecodedText::pull(std::string_view& piece) {
+  for (;;) {
+    if (finished_) return Step::end;
+    input_.drop();  // the text that lay in it has had its time
+    Step step = bytes_.pull(input_);
+    if (step == Step::need_more || step == Step::failed) return step;
+    if (step == Step::piece) piece = decoder_->decode(input_.bytes());
+    if (step == Step::end) {
+      finished_ = true;
+      piece = decoder_->finish();
+    }
+    if (!piece.empty()) return Step::piece;
+  }
+}
+
+TextLines::TextLines(StreamState& stream, LineMode mode)
+    : stream_(&stream), text_(stream), splitter_(mode, stream.limits().max_line_bytes) {}
+
+Step TextLines::pull(std::string_view& line) {
+  using Event = wire::LineSplitter::Event;
+  for (;;) {
+    Event event = finished_ ? splitter_.finish() : splitter_.next(rest_);
+    if (event == Event::line) {
+      line = splitter_.line();
+      return Step::piece;
+    }
+    if (event == Event::too_long)
+      return stream_->fail(
+          {ErrorKind::limit_exceeded,
+           "a line is longer than max_line_bytes, " + std::to_string(stream_->limits().max_line_bytes), ""});
+    if (finished_) return Step::end;
+    Step step = text_.pull(rest_);
+    if (step == Step::end) finished_ = true;
+    if (step == Step::need_more || step == Step::failed) return step;
+  }
+}
+
+// ---- the sources of the iterators
+
+template <class Piece, class Origin>
+Step SourceOf<Piece, Origin>::pull(Piece& piece) {
+  if constexpr (std::is_same_v<Piece, Chunk>) {
+    ring::Lease lease;
+    Step step = origin_.pull(lease);
+    if (step == Step::piece) piece = Chunk(std::move(lease));
+    return step;
+  } else {
+    return origin_.pull(piece);
+  }
+}
+
+template class SourceOf<Chunk, RawBytes>;
+template class SourceOf<Chunk, DecodedBytes>;
+template class SourceOf<Chunk, EqualBlocks>;
+template class SourceOf<std::string_view, DecodedText>;
+template class SourceOf<std::string_view, TextLines>;
+
+}  // namespace sluice::detail
