@@ -170,9 +170,9 @@ struct CodedBody {
 };
 
 std::vector<CodedBody> coded_bodies() {
-  const std::string text = text_of(1500) + noise_of(300) + text_of(700);
-  const std::string half = text.substr(0, 1000);
-  const std::string rest = text.substr(1000);
+  const std::string text = text_of(700) + noise_of(150) + text_of(350);
+  const std::string half = text.substr(0, 500);
+  const std::string rest = text.substr(500);
   std::vector<CodedBody> bodies;
   for (int level : {0, 1, 6, 9}) {
     const std::string suffix = ", level " + std::to_string(level);
@@ -321,7 +321,7 @@ TEST_P(ContentDecoderTest, CutShortAtEveryByteIsAFailure) {
 // Checksums find every flipped bit that matters; where there is none (br, raw deflate) nothing worse may
 // happen than wrong content.
 TEST_P(ContentDecoderTest, AFlippedBitGivesNoWrongContentWhereThereIsAChecksum) {
-  const std::string text = text_of(400);
+  const std::string text = text_of(150);
   const std::map<std::string, std::pair<std::string, bool>> bodies = {
       {"gzip", {gzip(text), true}},
       {"deflate", {zlib(text), true}},
@@ -570,7 +570,7 @@ TEST(ContentCodingsTest, TooManyLayersAreRefused) {
 }
 
 TEST(ContentCodingsTest, TheWindowOfZstdIsLimited) {
-  const std::string text = text_of(300);
+  const std::string text = text_of(60);
   const Outcome outcome = decode_every_way("zstd", zstd(text, 3, 24, false), {});
   EXPECT_EQ(outcome.failure, "zstd content needs too large a window");
   EXPECT_TRUE(outcome.limit_reached);
