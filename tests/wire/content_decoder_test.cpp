@@ -502,6 +502,21 @@ TEST_P(ContentDecoderTest, AnEmptyBodyIsEmptyContent) {
   EXPECT_TRUE(decode("gzip, br", brotli(""), setting()).ok) << "nothing within br";
 }
 
+// Found by fuzzing: ISA-L hands out memory that it has not written when a distance is too far back.
+TEST_P(ContentDecoderTest, NothingButContentComesOutBeforeADistanceThatIsTooFarBack) {
+  // A literal, a match of 258 bytes at distance 2, in fixed codes
+  const std::string body = std::string("\x4B\x1C\x85") + std::string(50, '\0');
+  for (const char byte : {'\x55', '\x33'}) {
+    ContentDecoder decoder({{"content-encoding", "deflate"}}, {}, GetParam());
+    std::vector<char> space(1000, byte);
+    std::span<const char> input(body);
+    std::span<char> output(space);
+    EXPECT_EQ(decoder.decode(input, output), Event::failed);
+    EXPECT_EQ(decoder.failure(), "deflate content is malformed");
+    EXPECT_LE(decoder.decoded_bytes(), 1U);
+  }
+}
+
 // ISA-L looks at a header when all of it is there; a peer that sends a few bytes of text is to be told apart
 // from one that is cut short.
 TEST_P(ContentDecoderTest, WhatIsNoGzipIsMalformedFromTheFirstByteOn) {

@@ -57,7 +57,6 @@ class IsalStream final : public InflateStream {
     state_.avail_out = output_bytes;
     int result = in_header_ ? read_header() : ISAL_DECOMP_OK;
     if (result == ISAL_DECOMP_OK) result = isal_inflate(&state_);
-    output = output.subspan(output_bytes - state_.avail_out);
     // ISA-L reads up to eight bytes ahead. Behind a gzip member they are its trailer; behind the other
     // wrappers they do not belong to the stream. Newer versions hand them back, even those of an earlier
     // input.
@@ -67,6 +66,8 @@ class IsalStream final : public InflateStream {
     if (!(ended && read_beyond)) input = input.subspan(input_bytes - state_.avail_in);
     if (result == ISAL_END_INPUT) return Status::more;
     if (result != ISAL_DECOMP_OK) return fail(coding_clause::kMalformed, code_name(result));
+    // Not before: at a distance too far back ISA-L counts bytes as written that it has not written.
+    output = output.subspan(output_bytes - state_.avail_out);
     if (!ended) return Status::more;
     return read_beyond ? fail(coding_clause::kTrailingBytes) : Status::end;
   }
