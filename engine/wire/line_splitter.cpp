@@ -87,6 +87,12 @@ LineEnd first_end(LineMode mode, std::string_view text, std::size_t from) {
   return first_end<LineFeeds>(text, from);
 }
 
+/// Whether CRLF is found by its LF, since the two may come in different pieces; the line takes the CR with it
+/// then.
+bool found_by_line_feed(LineMode mode) {
+  return mode == LineMode::crlf || mode == LineMode::ndjson;
+}
+
 bool ends_with(std::string_view text, char c) {
   return !text.empty() && text.back() == c;
 }
@@ -108,8 +114,7 @@ LineSplitter::Event LineSplitter::next(std::string_view& text) {
     text.remove_prefix(end.offset);
     skip_line_feed_ = text == "\r" && end.bytes == 1;
     text.remove_prefix(end.bytes);
-    const bool ends_with_crlf = mode_ == LineMode::crlf || mode_ == LineMode::ndjson;
-    if (ends_with_crlf && ends_with(line_, '\r')) line_.remove_suffix(1);
+    if (found_by_line_feed(mode_) && ends_with(line_, '\r')) line_.remove_suffix(1);
     if (const Event event = judge_line(); event != Event::need_more) return event;
   }
   return Event::need_more;
@@ -137,7 +142,6 @@ void LineSplitter::skip_what_is_no_line(std::string_view& text) {
   }
 }
 
-/// CRLF is found by its LF, since the two may come in different pieces.
 LineEnd LineSplitter::find_end(std::string_view text) const {
   LineEnd end = first_end(mode_, text, 0);
   if (mode_ != LineMode::crlf) return end;
@@ -165,7 +169,7 @@ LineSplitter::Event LineSplitter::judge_line() {
 
 LineSplitter::Event LineSplitter::keep(std::string_view& text) {
   const std::size_t bytes = unfinished_.size() + text.size();
-  const bool may_end = (mode_ == LineMode::crlf || mode_ == LineMode::ndjson) && text.back() == '\r';
+  const bool may_end = found_by_line_feed(mode_) && text.back() == '\r';
   too_long_ = (may_end ? bytes - 1 : bytes) > max_line_bytes_;
   if (too_long_) return Event::too_long;
   unfinished_.append(text);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "engine/wire/text_decoder.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 #include "engine/base/check.hpp"
@@ -104,7 +104,7 @@ std::string_view TextDecoder::with_left_bytes(std::span<const char> input) {
 
 void TextDecoder::keep(std::string_view bytes) {
   base::check(bytes.size() <= left_.size(), "a converter leaves no more than the beginning of a character");
-  std::memcpy(left_.data(), bytes.data(), bytes.size());
+  std::copy(bytes.begin(), bytes.end(), left_.begin());
   left_count_ = static_cast<std::uint8_t>(bytes.size());
 }
 

@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
 
 #include "engine/wire/utf8.hpp"
 #include "tests/support/hex.hpp"
@@ -244,6 +245,28 @@ TEST(TextDecoder, StatefulCharsetsKeepTheirStateAcrossPieces) {
   expect_text_however_cut(Charset::find("utf-7").value(), "a+AOk-b",
                           "a\xC3\xA9"
                           "b");
+}
+
+TEST(TextDecoder, AnEmptyPieceChangesNothing) {
+  for (auto label : {"utf-8", "utf-16", "latin-1", "koi8-r", "euc-jp", "replacement"}) {
+    TextDecoder decoder(Charset::find(label).value());
+    EXPECT_EQ(decoder.decode({}), "") << label;
+    EXPECT_EQ(decoder.finish(), "") << label;
+  }
+}
+
+/// Slim systems lack the files of iconv's tables. Without descriptors they cannot be opened either.
+TEST(TextDecoder, WithoutTheTableTextIsReadAsUtf8) {
+  ASSERT_TRUE(Iconv("KOI8-R").open());  // iconv knows by now which tables there are
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none = {0, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const bool open = Iconv("RK1048").open();
+  const std::string text = decode("kz-1048", "caf\xC3\xA9\xFF");
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_FALSE(open);
+  EXPECT_EQ(text, "caf\xC3\xA9\xEF\xBF\xBD");
 }
 
 TEST(TextDecoder, RandomBytesGiveTheSameValidTextHoweverCut) {
