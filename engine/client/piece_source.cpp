@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "engine/client/piece_source.hpp"
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "engine/client/content_buffer.hpp"
@@ -113,39 +111,38 @@ Step DecodedBytes::pull_decoded(ring::Lease& piece) {
   }
 }
 
-// ---- bytes in pieces of one size
+// ---- pieces of one size
 
-Step EqualBlocks::pull(ring::Lease& piece) {
+/// A chunk that lies in the input shares its memory.
+ring::Lease EqualBytes::chunk() const {
+  std::span<const char> chunk = chunker_.chunk();
+  std::span<const char> input = input_.bytes();
+  bool shares = !input.empty() && chunk.data() >= input.data() && chunk.data() < input.data() + input.size();
+  return shares ? input_.share(chunk) : ring::Lease::copy_of(chunk);
+}
+
+Step EqualBytes::pull(ring::Lease& piece) {
   for (;;) {
-    if (gathered_bytes_ == 0 && input_.size() >= block_bytes_) {
-      piece = input_lease_.share(input_.first(block_bytes_));
-      input_ = input_.subspan(block_bytes_);
-      return Step::piece;
-    }
-    if (!input_.empty() && gather(piece) == Step::piece) return Step::piece;
-    input_lease_.drop();
-    Step step = bytes_.pull(input_lease_);
-    if (step == Step::piece) input_ = input_lease_.bytes();
-    if (step == Step::end && gathered_bytes_ != 0) {
-      piece = block_.share(block_.bytes().first(std::exchange(gathered_bytes_, 0)));
-      block_.drop();
-      return Step::piece;
-    }
-    if (step != Step::piece) return step;
+    bool found = finished_ ? chunker_.finish() : chunker_.next(rest_);
+    if (found) piece = chunk();
+    if (found || finished_) return found ? Step::piece : Step::end;
+    input_.drop();
+    Step step = bytes_.pull(input_);
+    if (step == Step::need_more || step == Step::failed) return step;
+    finished_ = step == Step::end;
+    rest_ = {input_.bytes().data(), input_.bytes().size()};
   }
 }
 
-/// Copies input behind what has been gathered; a piece when that makes a whole block.
-Step EqualBlocks::gather(ring::Lease& piece) {
-  if (!block_) block_ = ring::Lease::block(block_bytes_);
-  std::size_t size = std::min<std::size_t>(block_bytes_ - gathered_bytes_, input_.size());
-  std::memcpy(block_.memory().data() + gathered_bytes_, input_.data(), size);
-  gathered_bytes_ += static_cast<std::uint32_t>(size);
-  input_ = input_.subspan(size);
-  if (gathered_bytes_ < block_bytes_) return Step::need_more;
-  gathered_bytes_ = 0;
-  piece = std::move(block_);
-  return Step::piece;
+Step EqualText::pull(std::string_view& piece) {
+  for (;;) {
+    bool found = finished_ ? chunker_.finish() : chunker_.next(rest_);
+    if (found) piece = chunker_.chunk();
+    if (found || finished_) return found ? Step::piece : Step::end;
+    Step step = text_.pull(rest_);
+    if (step == Step::need_more || step == Step::failed) return step;
+    finished_ = step == Step::end;
+  }
 }
 
 // ---- text and lines
@@ -208,8 +205,9 @@ Step SourceOf<Piece, Origin>::pull(Piece& piece) {
 
 template class SourceOf<Chunk, RawBytes>;
 template class SourceOf<Chunk, DecodedBytes>;
-template class SourceOf<Chunk, EqualBlocks>;
+template class SourceOf<Chunk, EqualBytes>;
 template class SourceOf<std::string_view, DecodedText>;
+template class SourceOf<std::string_view, EqualText>;
 template class SourceOf<std::string_view, TextLines>;
 
 }  // namespace sluice::detail

@@ -11,6 +11,7 @@
 #include <sluice/text.hpp>
 
 #include "engine/client/stream_state.hpp"
+#include "engine/wire/chunker.hpp"
 #include "engine/wire/content_decoder.hpp"
 #include "engine/wire/line_splitter.hpp"
 #include "engine/wire/text_decoder.hpp"
@@ -81,21 +82,21 @@ class DecodedBytes {
 };
 
 /// Decoded bytes in pieces of one size.
-class EqualBlocks {
+class EqualBytes {
  public:
-  EqualBlocks(StreamState& stream, std::uint32_t block_bytes) : bytes_(stream), block_bytes_(block_bytes) {}
+  EqualBytes(StreamState& stream, std::size_t chunk_bytes)
+      : bytes_(stream), chunker_(wire::Chunker::Unit::byte, chunk_bytes) {}
   std::optional<Error> claim() { return bytes_.claim(); }
   Step pull(ring::Lease& piece);
 
  private:
-  Step gather(ring::Lease& piece);
+  ring::Lease chunk() const;
 
   DecodedBytes bytes_;
-  std::uint32_t block_bytes_;
-  ring::Lease input_lease_;
-  std::span<const char> input_;
-  ring::Lease block_;
-  std::uint32_t gathered_bytes_ = 0;
+  wire::Chunker chunker_;
+  ring::Lease input_;
+  std::string_view rest_;
+  bool finished_ = false;
 };
 
 /// A body's text as UTF-8.
@@ -110,6 +111,21 @@ class DecodedText {
   DecodedBytes bytes_;
   ring::Lease input_;
   std::optional<wire::TextDecoder> decoder_;
+  bool finished_ = false;
+};
+
+/// A body's text in pieces of one size.
+class EqualText {
+ public:
+  EqualText(StreamState& stream, std::size_t chunk_characters)
+      : text_(stream), chunker_(wire::Chunker::Unit::character, chunk_characters) {}
+  std::optional<Error> claim() { return text_.claim(); }
+  Step pull(std::string_view& piece);
+
+ private:
+  DecodedText text_;
+  wire::Chunker chunker_;
+  std::string_view rest_;
   bool finished_ = false;
 };
 

@@ -128,6 +128,11 @@ namespace {
                               what + " is there only once the body has been read: await read() first"));
 }
 
+void require_chunk_size(std::size_t size) {
+  if (size == 0 || size > kLargestChunkSize)
+    throw std::invalid_argument("the size of chunks must be 1 to 2^30");
+}
+
 using ChunkIterator = BodyIterator<Chunk>;
 using TextIterator = BodyIterator<std::string_view>;
 
@@ -155,10 +160,12 @@ ChunkIterator StreamingResponse::iter_bytes() {
   return ChunkIterator(new detail::SourceOf<Chunk, detail::DecodedBytes>(stream_));
 }
 ChunkIterator StreamingResponse::iter_bytes(std::size_t chunk_bytes) {
-  if (chunk_bytes == 0 || chunk_bytes > kLargestChunkBytes)
-    throw std::invalid_argument("iter_bytes() takes chunks of 1 to 2^32 - 65 bytes");
-  return ChunkIterator(
-      new detail::SourceOf<Chunk, detail::EqualBlocks>(stream_, static_cast<std::uint32_t>(chunk_bytes)));
+  require_chunk_size(chunk_bytes);
+  return ChunkIterator(new detail::SourceOf<Chunk, detail::EqualBytes>(stream_, chunk_bytes));
+}
+TextIterator StreamingResponse::iter_text(std::size_t chunk_characters) {
+  require_chunk_size(chunk_characters);
+  return TextIterator(new detail::SourceOf<std::string_view, detail::EqualText>(stream_, chunk_characters));
 }
 TextIterator StreamingResponse::iter_text() {
   return TextIterator(new detail::SourceOf<std::string_view, detail::DecodedText>(stream_));

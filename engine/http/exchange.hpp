@@ -36,7 +36,7 @@ class Exchange {
   Task<Result<void>> open(const Request& request, wire::ResponseHead& head);
 
   Event poll();
-  net::Socket::ReadAwaiter read() { return socket().read(timeout_.read); }
+  net::Socket::ReadAwaiter read() { return socket().read(timeout_.read, reader().body_bytes_to_come()); }
   /// The same for who wants no more of the body: the kernel throws away what it can.
   net::Socket::ReadAwaiter discard();
   void supply(net::ReadOutcome outcome);

@@ -111,8 +111,11 @@ bool Socket::open(int family) {
     fail(SocketStatus::failed, errno);
     return false;
   }
-  discards_ = family != AF_UNIX;
-  if (discards_) send_small_writes_at_once(fd_.number());
+  tcp_ = family != AF_UNIX;
+  if (tcp_) {
+    send_small_writes_at_once(fd_.number());
+    gathering_.enable(fd_.number());
+  }
   return true;
 }
 
@@ -249,6 +252,7 @@ void Socket::take_lease(ring::Completion completion) {
   // A reader that was told of the failure must not read on behind a gap.
   if (retiring_ || failure_ != SocketStatus::ok) return;
   bytes_received_ += size;
+  gathering_.note_received(size, loop_->now());
   received_.push_back(std::move(lease));
   budget_->charge(size);
 }
@@ -256,6 +260,7 @@ void Socket::take_lease(ring::Completion completion) {
 void Socket::count_discarded(std::uint64_t bytes) {
   if (retiring_ || failure_ != SocketStatus::ok) return;
   bytes_received_ += bytes;
+  gathering_.note_received(bytes, loop_->now());
   discarded_bytes_ += bytes;
   discard_wanted_bytes_ -= std::min(bytes, discard_wanted_bytes_);
   if (read_point_.has_waiter()) read_deadline_ = after(loop_->now(), read_timeout_);
@@ -315,11 +320,12 @@ ReadOutcome Socket::take_input() {
   return {failure_ != SocketStatus::ok ? failure_ : SocketStatus::end};
 }
 
-void Socket::reader_waits(Duration timeout, std::uint64_t discard_bytes) {
+void Socket::reader_waits(Duration timeout, std::uint64_t expected_bytes, std::uint64_t discard_bytes) {
   loop_->receiver_waits();
   input_used_up();
   read_timeout_ = timeout;
   discard_wanted_bytes_ = discard_bytes;
+  discard_bytes != 0 ? gathering_.expect_to_discard(discard_bytes) : gathering_.expect(expected_bytes);
   continue_if_drained();
   if (discard_bytes != 0) start_to_discard();
   if (writing_) return;  // the clock for reading starts when writing is done

@@ -16,6 +16,7 @@
 
 #include "engine/net/address.hpp"
 #include "engine/net/fd.hpp"
+#include "engine/net/gathering.hpp"
 #include "engine/net/receive_budget.hpp"
 #include "engine/ring/buffer_ring.hpp"
 #include "engine/ring/loop.hpp"
@@ -87,9 +88,11 @@ class Socket : public detail::Recycled {
   /// Gives a ReadOutcome.
   class [[nodiscard]] ReadAwaiter {
    public:
-    ReadAwaiter(Socket& socket, Duration timeout, std::uint64_t discard_bytes) noexcept
+    ReadAwaiter(Socket& socket, Duration timeout, std::uint64_t expected_bytes,
+                std::uint64_t discard_bytes) noexcept
         : socket_(&socket),
           timeout_(timeout),
+          expected_bytes_(expected_bytes),
           discard_bytes_(discard_bytes),
           wait_(socket.read_point_.wait()) {}
     ReadAwaiter(const ReadAwaiter&) = delete;
@@ -101,7 +104,7 @@ class Socket : public detail::Recycled {
     void await_suspend(std::coroutine_handle<Promise> reader) {
       wait_.await_suspend(reader);
       waiting_ = true;
-      socket_->reader_waits(timeout_, discard_bytes_);
+      socket_->reader_waits(timeout_, expected_bytes_, discard_bytes_);
     }
     ReadOutcome await_resume() {
       stop_waiting();
@@ -116,21 +119,25 @@ class Socket : public detail::Recycled {
 
     Socket* socket_;
     Duration timeout_;
+    std::uint64_t expected_bytes_;
     std::uint64_t discard_bytes_;
     detail::WaitPoint::Awaiter wait_;
     bool waiting_ = false;
   };
   /// Waits for bytes, FIN, an error, or until `timeout` has passed; while a write is under way, its deadline
-  /// counts and the time for reading starts when it is done.
-  ReadAwaiter read(Duration timeout) noexcept { return ReadAwaiter(*this, timeout, 0); }
+  /// counts and the time for reading starts when it is done. `expected_bytes`: that will certainly come, if
+  /// the reader wants all of them; see Gathering.
+  ReadAwaiter read(Duration timeout, std::uint64_t expected_bytes = 0) noexcept {
+    return ReadAwaiter(*this, timeout, expected_bytes, 0);
+  }
   /// Has the kernel throw away the next `bytes` bytes, which costs no copy, and waits until it has; `timeout`
   /// is that of each piece. What was received before comes first, as with read(), and then less is to be
   /// discarded. Requires can_discard().
   ReadAwaiter discard(std::uint64_t bytes, Duration timeout) noexcept {
-    return ReadAwaiter(*this, timeout, bytes);
+    return ReadAwaiter(*this, timeout, bytes, bytes);
   }
   bool has_reader() const noexcept { return read_point_.has_waiter(); }
-  bool can_discard() const noexcept { return discards_; }
+  bool can_discard() const noexcept { return tcp_; }
   /// The bytes that were read last have been used up: they no longer count in the budget. So does the next
   /// read().
   void input_used_up() noexcept { uncharge(std::exchange(handed_out_bytes_, 0)); }
@@ -203,7 +210,7 @@ class Socket : public detail::Recycled {
   void end_write(int error);
   void fail(SocketStatus status, int code);
   void stir();
-  void reader_waits(Duration timeout, std::uint64_t discard_bytes);
+  void reader_waits(Duration timeout, std::uint64_t expected_bytes, std::uint64_t discard_bytes);
   void reader_left() noexcept;
 
   void schedule(TimePoint deadline);
@@ -223,6 +230,7 @@ class Socket : public detail::Recycled {
   detail::WaitPoint read_point_;
   detail::WaitPoint write_point_;
   ring::LeaseQueue received_;
+  Gathering gathering_;
   IdleWatcher* idle_watcher_ = nullptr;
 
   Address address_;
@@ -245,7 +253,7 @@ class Socket : public detail::Recycled {
   int write_error_ = 0;
   SocketStatus failure_ = SocketStatus::ok;
   Receiving receiving_ = Receiving::multishot;
-  bool discards_ = false;  // the kernel can throw received bytes away
+  bool tcp_ = false;  // and so the kernel can gather and throw away
   bool connecting_ = false;
   bool writing_ = false;
   bool ended_ = false;

@@ -36,6 +36,21 @@ std::optional<std::uint64_t> MessageReader::content_length() const {
   return received_ + remaining_;
 }
 
+std::uint64_t MessageReader::body_bytes_to_come() const {
+  switch (stage_) {
+    case Stage::counted:
+      return remaining_;
+    case Stage::chunk_line:
+    case Stage::chunk_data:
+    case Stage::chunk_cr:
+    case Stage::chunk_lf:
+    case Stage::until_close:
+      return std::numeric_limits<std::uint64_t>::max();
+    default:
+      return 0;
+  }
+}
+
 std::uint64_t MessageReader::plain_body_bytes() const {
   switch (stage_) {
     case Stage::counted:

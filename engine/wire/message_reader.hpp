@@ -54,7 +54,9 @@ class MessageReader {
   bool keep_alive() const { return stage_ == Stage::complete && keep_alive_; }
   /// After `head`: the size of the body to come, if it was announced.
   std::optional<std::uint64_t> content_length() const;
-  /// How many bytes of the body come next without framing between them; the largest number if they last until
+  /// How many bytes of the body are still to come; the largest number if that is unknown, 0 before the head.
+  std::uint64_t body_bytes_to_come() const;
+  /// How many of them come next without framing between them; the largest number if they last until
   /// the end of the stream.
   std::uint64_t plain_body_bytes() const;
   /// Takes note that so many of these bytes were consumed elsewhere.

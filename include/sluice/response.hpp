@@ -107,8 +107,8 @@ class Response : public ResponseBase {
   std::unique_ptr<detail::ResponseState, detail::ResponseStateDeleter> owned_;
 };
 
-/// The largest size that iter_bytes() takes.
-inline constexpr std::uint64_t kLargestChunkBytes = 0xFFFF'FFFF - 64;
+/// The largest size that iter_bytes() and iter_text() take.
+inline constexpr std::size_t kLargestChunkSize = std::size_t{1} << 30;
 
 /// A response whose body is read as it comes. The states are those of HTTPX: a body is read once, as a whole
 /// or in one iteration; a second attempt is StreamConsumed, one after close() is StreamClosed, and content()
@@ -129,10 +129,12 @@ class StreamingResponse : public ResponseBase {
   /// The body with its content codings undone. Without any, the pieces are those of iter_raw().
   BodyIterator<Chunk> iter_bytes();
   /// The same in pieces of exactly `chunk_bytes` bytes, but for the last one. Throws std::invalid_argument
-  /// when it is 0.
+  /// when it is 0 or above kLargestChunkSize.
   BodyIterator<Chunk> iter_bytes(std::size_t chunk_bytes);
   /// The body as UTF-8, from encoding(); what is invalid becomes U+FFFD.
   BodyIterator<std::string_view> iter_text();
+  /// The same in pieces of exactly so many characters (code points), but for the last one.
+  BodyIterator<std::string_view> iter_text(std::size_t chunk_characters);
   /// The body's lines as UTF-8, without their ends. A line longer than max_line_bytes is LimitExceeded.
   BodyIterator<std::string_view> iter_lines(LineMode mode = LineMode::universal);
 
