@@ -23,12 +23,11 @@ struct Outcome {
 };
 
 template <class Call>
-Event drain(std::size_t output_bytes, std::string& content, Call call) {
+Event drain(std::vector<char>& space, std::string& content, Call call) {
   while (true) {
-    std::vector<char> exact(output_bytes);
-    std::span<char> output(exact);
+    std::span<char> output(space);
     const Event event = call(output);
-    content.append(exact.data(), exact.size() - output.size());
+    content.append(space.data(), space.size() - output.size());
     if (event != Event::output_full) return event;
     if (!output.empty()) std::abort();
   }
@@ -37,17 +36,18 @@ Event drain(std::size_t output_bytes, std::string& content, Call call) {
 Outcome decode(ContentDecoder decoder, std::string_view body, std::size_t piece_bytes,
                std::size_t output_bytes) {
   Outcome outcome;
+  std::vector<char> space(output_bytes);
   for (; !body.empty(); body.remove_prefix(std::min(piece_bytes, body.size()))) {
     const std::string_view piece = body.substr(0, piece_bytes);
     const std::vector<char> exact(piece.begin(), piece.end());
     std::span<const char> input(exact);
-    const Event event = drain(output_bytes, outcome.content,
-                              [&](std::span<char>& output) { return decoder.decode(input, output); });
+    const Event event =
+        drain(space, outcome.content, [&](std::span<char>& output) { return decoder.decode(input, output); });
     if (event == Event::failed) return outcome;
     if (event != Event::need_input || !input.empty()) std::abort();
   }
   const Event event =
-      drain(output_bytes, outcome.content, [&](std::span<char>& output) { return decoder.finish(output); });
+      drain(space, outcome.content, [&](std::span<char>& output) { return decoder.finish(output); });
   outcome.ok = event == Event::end;
   if (!outcome.ok && event != Event::failed) std::abort();
   return outcome;

@@ -19,7 +19,7 @@ LAYERS = {
 OWNERS = [
     (re.compile(r"liburing(\.h|/)"), "ring"),
     (re.compile(r"openssl/"), "net"),
-    (re.compile(r"llhttp\.h"), "wire"),
+    (re.compile(r"(llhttp|zlib|zstd|zstd_errors)\.h|brotli/|isa-l/"), "wire"),
 ]
 # Pure layers: wire knows no socket and no coroutine, base neither.
 PURE = {"base", "wire"}

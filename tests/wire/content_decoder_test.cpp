@@ -53,14 +53,13 @@ struct Setting {
   DecoderLimits limits = {};
 };
 
-/// Calls until the outputs, each of exactly the size asked for, have taken everything.
+/// Calls until everything has come out, through a space of its own, so that writing beyond it is seen.
 template <class Call>
-Event drain(std::size_t output_bytes, std::string& content, Call call) {
+Event drain(std::vector<char>& space, std::string& content, Call call) {
   while (true) {
-    std::vector<char> exact(output_bytes);  // so that writing beyond the output is seen
-    std::span<char> output(exact);
+    std::span<char> output(space);
     const Event event = call(output);
-    content.append(exact.data(), exact.size() - output.size());
+    content.append(space.data(), space.size() - output.size());
     if (event != Event::output_full) return event;
     EXPECT_TRUE(output.empty());
   }
@@ -71,20 +70,20 @@ Outcome decode_with(ContentDecoder decoder, const std::vector<std::string>& piec
   Outcome outcome;
   Event last = Event::need_input;
   std::size_t consumed = 0;
+  std::vector<char> space(output_bytes);
   for (const std::string& piece : pieces) {
     if (last == Event::failed) break;
     std::vector<char> exact(piece.begin(), piece.end());
     std::span<const char> input(exact);
-    last = drain(output_bytes, outcome.content,
-                 [&](std::span<char>& output) { return decoder.decode(input, output); });
+    last =
+        drain(space, outcome.content, [&](std::span<char>& output) { return decoder.decode(input, output); });
     consumed += exact.size() - input.size();
     if (last == Event::failed) break;
     EXPECT_EQ(last, Event::need_input);
     EXPECT_TRUE(input.empty());
   }
   if (last != Event::failed)
-    last =
-        drain(output_bytes, outcome.content, [&](std::span<char>& output) { return decoder.finish(output); });
+    last = drain(space, outcome.content, [&](std::span<char>& output) { return decoder.finish(output); });
   outcome.ok = last == Event::end;
   outcome.failure = decoder.failure();
   outcome.limit_reached = decoder.limit_reached();
@@ -593,6 +592,21 @@ TEST(ContentCodingsTest, TheWindowOfZstdIsLimited) {
   Setting large;
   large.limits.max_zstd_window_bytes = 16 * 1024 * 1024;
   EXPECT_EQ(decode_every_way("zstd", zstd(text, 3, 24, false), large).content, text);
+}
+
+// Contexts are used again, also those of bodies that failed or were left, and forget what they were told.
+TEST(ContentCodingsTest, ZstdBodiesDoNotInfluenceTheNext) {
+  const std::string body = zstd(text_of(5000));
+  Setting large;
+  large.limits.max_zstd_window_bytes = 16 * 1024 * 1024;
+  const std::string large_window = zstd("content", 3, 24, false);
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_TRUE(decode("zstd", large_window, large).ok);
+    EXPECT_TRUE(decode("zstd", large_window, {}).limit_reached);
+    EXPECT_FALSE(decode("zstd", body.substr(0, body.size() / 2)).ok);
+    EXPECT_EQ(decode("zstd", body).content, text_of(5000));
+    EXPECT_EQ(decode("zstd, zstd", zstd(body)).content, text_of(5000));
+  }
 }
 
 TEST(ContentCodingsTest, ZstdOfBeforeTheStandardIsRefused) {
