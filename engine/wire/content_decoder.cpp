@@ -126,8 +126,7 @@ ContentDecoder::Event ContentDecoder::copy(std::span<const char>& input, std::sp
   return output.empty() ? Event::output_full : Event::need_input;
 }
 
-/// Pulls: the last layer works until it wants input, then the one before it works until it has some, and so
-/// on.
+/// Pulls: the last layer works until it wants input, then the one before it until it has some, and so on.
 ContentDecoder::Event ContentDecoder::pump(std::span<const char>& input, std::span<char>& output) {
   const std::size_t last = layers_.size() - 1;
   std::size_t position = last;

@@ -35,13 +35,12 @@ Inflater preferred_inflater();
 std::string_view accept_encoding();
 
 /// Undoes the content codings of one body (RFC 9110, 8.4), piece by piece: gzip with all its members, deflate
-/// with or without the zlib format, br, zstd with all its frames, and stacks of them. Sans-I/O, bounded
-/// memory: the libraries' windows, and 16 KiB between two layers. Only the constructor and the first decode()
-/// allocate.
+/// with or without the zlib format, br, zstd with all its frames, and stacks of them. Sans-I/O; memory is
+/// bounded by the windows of the codings, and 16 KiB between two layers.
 ///
 /// Usage: decode() for each piece of the body while there is input, with a fresh output whenever one is full;
 /// then finish() until `end`. An empty body is empty content, whatever its codings (HEAD, 304). Throws
-/// nothing but std::bad_alloc.
+/// nothing but std::bad_alloc. One thread at a time; any thread may destroy it.
 class ContentDecoder {
  public:
   enum class Event : std::uint8_t {
@@ -64,7 +63,8 @@ class ContentDecoder {
 
   /// Consumes a prefix of the input and fills a prefix of the output; both are advanced.
   Event decode(std::span<const char>& input, std::span<char>& output);
-  /// The body has ended: end, or output_full while more is to come, or failed if the content was cut short.
+  /// The body has ended: end, or output_full while more may come, or failed if the content was cut short. The
+  /// output must not be empty, even if nothing is left.
   Event finish(std::span<char>& output);
 
   /// After `failed`: what is wrong, one clause without a final stop.

@@ -27,7 +27,7 @@ const char* code_name(int result) {
   }
 }
 
-/// The state is 86 KiB, most of it tables and history that ISA-L writes before it reads them: not zeroed
+/// The state is 86 KiB, most of it tables and history that ISA-L writes before it reads: it is not zeroed
 /// here.
 ///
 /// Headers are read by calls of their own: isal_inflate() forgets which optional fields of a gzip header are
@@ -57,9 +57,8 @@ class IsalStream final : public InflateStream {
     state_.avail_out = output_bytes;
     int result = in_header_ ? read_header() : ISAL_DECOMP_OK;
     if (result == ISAL_DECOMP_OK) result = isal_inflate(&state_);
-    // ISA-L reads up to eight bytes ahead. Behind a gzip member they are its trailer; behind the other
-    // wrappers they do not belong to the stream. Newer versions hand them back, even those of an earlier
-    // input.
+    // ISA-L reads up to eight bytes ahead. Behind gzip data they are the trailer; behind the other wrappers
+    // they are not part of the stream. Newer versions hand them back, even those of an earlier input.
     const bool read_beyond =
         state_.read_in_length >= 8 || reinterpret_cast<const char*>(state_.next_in) < begin;
     const bool ended = state_.block_state == ISAL_BLOCK_FINISH;
