@@ -38,9 +38,13 @@ void Meter::report(Counters end) const {
   if (end.enters && start_.enters)
     std::printf("\"enters_per_request\": %.4f, ",
                 static_cast<double>(*end.enters - *start_.enters) / divisor);
-  std::printf("\"bytes\": %llu, \"total_requests\": %llu}\n",
+  double gigabytes = std::max(static_cast<double>(end.bytes - start_.bytes), 1.0) / 1e9;
+  std::printf("\"user_s_per_gb\": %.4f, \"system_s_per_gb\": %.4f, \"gb_per_second\": %.3f, ",
+              user * divisor / 1e6 / gigabytes, system * divisor / 1e6 / gigabytes,
+              gigabytes / elapsed.count());
+  std::printf("\"bytes\": %llu, \"total_bytes\": %llu, \"total_requests\": %llu}\n",
               static_cast<unsigned long long>(end.bytes - start_.bytes),
-              static_cast<unsigned long long>(end.requests));
+              static_cast<unsigned long long>(end.bytes), static_cast<unsigned long long>(end.requests));
 }
 
 }  // namespace bench

@@ -144,6 +144,12 @@ void BufferRing::put_back(unsigned id) {
                         static_cast<int>(count_ - 1), static_cast<int>(returned_++));
 }
 
+void BufferRing::put_back_bundle(std::size_t bytes) {
+  auto* ring = entries_.at<io_uring_buf_ring>(0);
+  for (std::size_t filled = 0; filled < bytes; filled += size_)
+    put_back(ring->bufs[head_++ & (count_ - 1)].bid);
+}
+
 void BufferRing::commit() {
   if (returned_ == 0) return;
   io_uring_buf_ring_advance(entries_.at<io_uring_buf_ring>(0), static_cast<int>(returned_));

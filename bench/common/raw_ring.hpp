@@ -17,6 +17,7 @@ inline constexpr unsigned kFeatureNoIowait = 1U << 17;
 inline constexpr unsigned kEnterNoIowait = 1U << 7;
 inline constexpr unsigned kBufferRingIncremental = 1U << 1;
 inline constexpr unsigned kCqeBufferMore = 1U << 4;
+inline constexpr unsigned kReceiveBundle = 1U << 4;
 
 struct RingOptions {
   unsigned entries = 1024;
@@ -102,11 +103,15 @@ class BufferRing {
 
   const char* data(unsigned id) const { return data_.at<char>(std::size_t{id} * size_); }
   void put_back(unsigned id);
+  // Returns the buffers that a receive filled with `bytes` when every receive is a bundle: they are the next
+  // ones in the order in which the kernel got them.
+  void put_back_bundle(std::size_t bytes);
   void commit();
 
  private:
   unsigned count_, size_;
   unsigned returned_ = 0;
+  unsigned head_ = 0;  // how many buffers came back from bundles
   Mapping entries_, data_;
 };
 

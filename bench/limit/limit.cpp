@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The least CPU that a client can spend for one request on this kernel: one ring, keep-alive connections, a
-// multishot receive for each, fixed request bytes, and replies that are only counted, by their size. Nothing
-// is parsed after the first reply, so what remains is the kernel's own cost.
+// The least CPU that a client can spend on this kernel: for one request with a small reply, or (--bulk) for
+// the bytes of large ones. One ring, keep-alive connections, fixed request bytes, and replies that are only
+// counted, by their size. Nothing is parsed after the first reply, so what remains is the kernel's own cost.
+// With --discard the bytes are not even copied.
 //
-//   limit URL [-c 64] [-d 3] [--batch 1: wake for each reply] [more ring options: see take_options]
+//   limit URL [-c 64] [-d 3] [--bulk | --discard] [--low-water 1: see each byte at once] [more: options.cpp]
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <cstdio>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -14,47 +16,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench/common/command_line.hpp"
 #include "bench/common/meter.hpp"
 #include "bench/common/raw_ring.hpp"
 #include "bench/common/tcp.hpp"
+#include "bench/limit/options.hpp"
 
+namespace limit {
 namespace {
 
-// How long to wait for the rest of a batch (0: for ever). Long enough that a busy origin answers every
-// connection first: a timer that fires costs more than the batch saves.
-constexpr unsigned kBatchWaitUs = 2000;
-
-struct Options {
-  bench::Load load;
-  bench::RingOptions ring;
-  unsigned batch, batch_wait_us;
-  unsigned buffers, buffer_size;
-  bool incremental_buffers, one_shot, receive_poll_first, send_poll_first, skip_send_cqe, direct, spin;
+struct Connection {
+  int socket;
+  std::size_t missing = 0;  // bytes of the reply still to come
+  unsigned low_water = 1;   // as set in the kernel
 };
-
-Options take_options(bench::CommandLine& line) {
-  Options o{};
-  o.load = bench::take_load(line);
-  // A whole round of replies at a time costs least: see kBatchWaitUs.
-  o.batch = line.number("--batch", o.load.connections, 1, o.load.connections);
-  o.batch_wait_us = line.number("--batch-wait-us", o.batch == 1 ? 0 : kBatchWaitUs, 0, 100'000);
-  o.buffers = line.number("--buffers", 1024, 1, 32'768);
-  o.buffer_size = line.number("--buffer-size", 4096, 64, 1 << 20);
-  o.incremental_buffers = line.flag("--incremental-buffers");
-  o.one_shot = line.flag("--one-shot");  // a new receive for each reply
-  o.receive_poll_first = line.flag("--receive-poll-first");
-  o.send_poll_first = line.flag("--send-poll-first");
-  o.skip_send_cqe = line.flag("--skip-send-cqe");  // a successful send completes silently
-  o.direct = line.flag("--direct");                // direct descriptors
-  o.spin = line.flag("--spin");                    // never sleep
-  o.ring.registered_fd = !line.flag("--no-registered-ring");
-  o.ring.defer_taskrun = !line.flag("--no-defer");
-  o.ring.no_iowait = line.flag("--no-iowait");
-  o.ring.no_sq_array = line.flag("--no-sq-array");
-  line.finish();
-  return o;
-}
 
 class Client {
  public:
@@ -62,21 +36,19 @@ class Client {
       : options_(options),
         request_("GET " + options.load.path + " HTTP/1.1\r\nHost: " + options.load.host + ":" +
                  options.load.port + "\r\n\r\n") {
-    for (unsigned i = 0; i < options.load.connections; ++i)
-      sockets_.push_back(bench::connect_tcp(options.load.host, options.load.port));
-    reply_size_ = bench::learn_reply_size(sockets_[0], request_);
-    missing_.assign(sockets_.size(), reply_size_);
-    if (options.direct) ring_.register_files(sockets_);
     if (options.batch_wait_us != 0 && !(ring_.features() & bench::kFeatureMinWait))
       throw std::runtime_error("waiting for a batch needs Linux 6.12: give --batch 1");
-    for (unsigned i = 0; i < sockets_.size(); ++i) {
-      receive(i);
+    connect();
+    make_buffers();
+    for (unsigned i = 0; i < connections_.size(); ++i) {
       send(i);
+      expect_reply(i);
+      receive(i);
     }
   }
 
   ~Client() {
-    for (int fd : sockets_) close(fd);
+    for (const Connection& connection : connections_) close(connection.socket);
   }
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -86,7 +58,7 @@ class Client {
     for (expired_ = false; !expired_;) {
       ring_.enter(options_.spin ? 0 : options_.batch, options_.batch_wait_us);
       ring_.drain([this](const io_uring_cqe& cqe) { handle(cqe); });
-      buffers_.commit();
+      if (buffers_) buffers_->commit();
     }
   }
 
@@ -94,6 +66,24 @@ class Client {
 
  private:
   enum class Op : unsigned { kReceive, kSend, kTimer };
+
+  void connect() {
+    std::vector<int> sockets;
+    for (unsigned i = 0; i < options_.load.connections; ++i)
+      sockets.push_back(bench::connect_tcp(options_.load.host, options_.load.port));
+    for (int socket : sockets) connections_.push_back({socket});
+    reply_size_ = bench::learn_reply_size(sockets[0], request_);
+    replies_ = 1;
+    bytes_ = reply_size_;
+    if (options_.direct) ring_.register_files(sockets);
+  }
+
+  void make_buffers() {
+    if (options_.receive != Receive::kOwnBuffer)
+      buffers_.emplace(ring_, options_.buffers, options_.buffer_size_bytes, options_.incremental_buffers);
+    else if (!options_.discard)
+      own_buffers_.emplace(connections_.size() * options_.buffer_size_bytes, -1, 0);
+  }
 
   void handle(const io_uring_cqe& cqe) {
     auto index = static_cast<unsigned>(cqe.user_data >> 8);
@@ -122,7 +112,7 @@ class Client {
   io_uring_sqe& prepare(Op op, unsigned char opcode, unsigned index) {
     io_uring_sqe& sqe = ring_.sqe();
     sqe.opcode = opcode;
-    sqe.fd = options_.direct ? static_cast<int>(index) : sockets_[index];
+    sqe.fd = options_.direct ? static_cast<int>(index) : connections_[index].socket;
     sqe.flags = options_.direct ? IOSQE_FIXED_FILE : 0;
     sqe.user_data = std::uint64_t{index} << 8 | static_cast<unsigned>(op);
     return sqe;
@@ -130,9 +120,21 @@ class Client {
 
   void receive(unsigned index) {
     io_uring_sqe& sqe = prepare(Op::kReceive, IORING_OP_RECV, index);
-    sqe.flags |= IOSQE_BUFFER_SELECT;
-    if (!options_.one_shot) sqe.ioprio |= IORING_RECV_MULTISHOT;
+    if (options_.receive == Receive::kOwnBuffer)
+      give_own_buffer(sqe, index);
+    else
+      sqe.flags |= IOSQE_BUFFER_SELECT;
+    if (options_.receive == Receive::kMultishot || options_.receive == Receive::kBundle)
+      sqe.ioprio |= IORING_RECV_MULTISHOT;
+    if (options_.receive == Receive::kBundle) sqe.ioprio |= bench::kReceiveBundle;
     if (options_.receive_poll_first) sqe.ioprio |= IORING_RECVSEND_POLL_FIRST;
+    if (options_.discard) sqe.msg_flags = MSG_TRUNC;
+  }
+
+  void give_own_buffer(io_uring_sqe& sqe, unsigned index) {
+    std::size_t size = options_.buffer_size_bytes;
+    sqe.len = static_cast<unsigned>(std::min(size, connections_[index].missing));
+    if (own_buffers_) sqe.addr = reinterpret_cast<std::uintptr_t>(own_buffers_->data() + index * size);
   }
 
   void send(unsigned index) {
@@ -150,33 +152,55 @@ class Client {
 
   void received(unsigned index, const io_uring_cqe& cqe) {
     if (cqe.res > 0) {
-      if (!(cqe.flags & bench::kCqeBufferMore)) buffers_.put_back(bench::buffer_id(cqe));
+      if (buffers_) return_buffers(cqe);
       count(index, static_cast<std::size_t>(cqe.res));
     } else if (cqe.res != -ENOBUFS) {
       bench::throw_errno("receive", cqe.res < 0 ? -cqe.res : ECONNRESET);
     }
     if (cqe.flags & IORING_CQE_F_MORE) return;
-    buffers_.commit();  // the new receive must find them
+    if (buffers_) buffers_->commit();  // the new receive must find them
     receive(index);
   }
 
+  void return_buffers(const io_uring_cqe& cqe) {
+    if (options_.receive == Receive::kBundle)
+      buffers_->put_back_bundle(static_cast<std::size_t>(cqe.res));
+    else if (!(cqe.flags & bench::kCqeBufferMore))
+      buffers_->put_back(bench::buffer_id(cqe));
+  }
+
   void count(unsigned index, std::size_t size) {
+    Connection& connection = connections_[index];
+    if (size > connection.missing) throw std::runtime_error("a reply differs in size from the first");
     bytes_ += size;
-    if (size > missing_[index]) throw std::runtime_error("a reply differs in size from the first");
-    missing_[index] -= size;
-    if (missing_[index] != 0) return;
-    missing_[index] = reply_size_;
+    connection.missing -= size;
+    if (connection.missing != 0) return set_low_water(connection);
     ++replies_;
     send(index);
+    expect_reply(index);
+  }
+
+  void expect_reply(unsigned index) {
+    connections_[index].missing = reply_size_;
+    set_low_water(connections_[index]);
+  }
+
+  // A mark above what is still to come would never be reached.
+  void set_low_water(Connection& connection) const {
+    unsigned mark = connection.missing > options_.low_water_bytes ? options_.low_water_bytes : 1;
+    if (mark == connection.low_water) return;
+    if (setsockopt(connection.socket, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark) < 0)
+      bench::throw_errno("setting the low water mark", errno);
+    connection.low_water = mark;
   }
 
   Options options_;
   std::string request_;
-  std::vector<int> sockets_;
+  std::vector<Connection> connections_;
   std::size_t reply_size_ = 0;
-  std::vector<std::size_t> missing_;  // bytes of the reply still to come, by connection
   bench::RawRing ring_{options_.ring};
-  bench::BufferRing buffers_{ring_, options_.buffers, options_.buffer_size, options_.incremental_buffers};
+  std::optional<bench::BufferRing> buffers_;
+  std::optional<bench::Mapping> own_buffers_;
   __kernel_timespec timer_{};
   bool expired_ = false;
   std::uint64_t replies_ = 0, bytes_ = 0;
@@ -192,7 +216,8 @@ void measure(bench::CommandLine& line) {
 }
 
 }  // namespace
+}  // namespace limit
 
 int main(int argc, char** argv) {
-  return bench::guarded_main(argc, argv, measure);
+  return bench::guarded_main(argc, argv, limit::measure);
 }
