@@ -3,14 +3,22 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace bench {
 namespace {
 
 double microseconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
+}
+
+std::uint64_t resident_bytes() {
+  std::uint64_t all_pages = 0, resident_pages = 0;
+  std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
+  return resident_pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace
@@ -26,25 +34,34 @@ Meter::Cpu Meter::cpu() {
 void Meter::report(Counters end) const {
   std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_time_;
   Cpu end_cpu = cpu();
+  double user = end_cpu.user_us - start_cpu_.user_us;
+  double system = end_cpu.system_us - start_cpu_.system_us;
   auto requests = static_cast<double>(end.requests - start_.requests);
+  auto gigabytes = static_cast<double>(end.bytes - start_.bytes) / 1e9;
   double divisor = std::max(requests, 1.0);
-  double user = (end_cpu.user_us - start_cpu_.user_us) / divisor;
-  double system = (end_cpu.system_us - start_cpu_.system_us) / divisor;
+  double gigabyte_divisor = std::max(gigabytes, 1e-9);
   std::printf("{\"requests\": %.0f, \"seconds\": %.3f, \"requests_per_second\": %.0f, ", requests,
               elapsed.count(), requests / elapsed.count());
   std::printf(
-      "\"user_us_per_request\": %.3f, \"system_us_per_request\": %.3f, \"cpu_us_per_request\": %.3f, ", user,
-      system, user + system);
+      "\"user_us_per_request\": %.3f, \"system_us_per_request\": %.3f, \"cpu_us_per_request\": %.3f, ",
+      user / divisor, system / divisor, (user + system) / divisor);
+  std::printf("\"user_s_per_gb\": %.4f, \"system_s_per_gb\": %.4f, \"gb_per_second\": %.3f, ",
+              user / 1e6 / gigabyte_divisor, system / 1e6 / gigabyte_divisor, gigabytes / elapsed.count());
   if (end.enters && start_.enters)
     std::printf("\"enters_per_request\": %.4f, ",
                 static_cast<double>(*end.enters - *start_.enters) / divisor);
-  double gigabytes = std::max(static_cast<double>(end.bytes - start_.bytes), 1.0) / 1e9;
-  std::printf("\"user_s_per_gb\": %.4f, \"system_s_per_gb\": %.4f, \"gb_per_second\": %.3f, ",
-              user * divisor / 1e6 / gigabytes, system * divisor / 1e6 / gigabytes,
-              gigabytes / elapsed.count());
   std::printf("\"bytes\": %llu, \"total_bytes\": %llu, \"total_requests\": %llu}\n",
               static_cast<unsigned long long>(end.bytes - start_.bytes),
               static_cast<unsigned long long>(end.bytes), static_cast<unsigned long long>(end.requests));
+}
+
+void report_memory(std::uint64_t bytes) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::printf("{\"bytes\": %llu, \"resident_bytes\": %llu, \"peak_resident_bytes\": %llu}\n",
+              static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(resident_bytes()),
+              static_cast<unsigned long long>(usage.ru_maxrss) * 1024);
+  std::fflush(stdout);
 }
 
 }  // namespace bench

@@ -17,7 +17,7 @@ struct Counters {
 };
 
 // The time and CPU of this process between its construction and report(), which prints one JSON object.
-// Its total_requests counts from the program's start, for one who measures the process from outside.
+// Its totals count from the program's start, for one who measures the process from outside. GB is 10^9 bytes.
 class Meter {
  public:
   explicit Meter(Counters start);
@@ -33,5 +33,9 @@ class Meter {
   Cpu start_cpu_ = cpu();
   std::chrono::steady_clock::time_point start_time_ = std::chrono::steady_clock::now();
 };
+
+// Prints one JSON object: the bytes done so far, and the resident memory of this process, now and at its
+// peak.
+void report_memory(std::uint64_t bytes);
 
 }  // namespace bench

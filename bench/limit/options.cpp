@@ -32,9 +32,9 @@ void take_batch(Options& o, bench::CommandLine& line, bool bulk) {
 
 void take_buffers(Options& o, bench::CommandLine& line, bool bulk) {
   o.receive = take_receive(line, o.discard ? Receive::kOwnBuffer : Receive::kMultishot);
-  o.buffers = line.number("--buffers", bulk ? 16 : 1024, 1, 32'768);
+  o.buffers = line.number("--buffers", bulk ? 4 : 1024, 1, 32'768);
   // What is discarded needs no memory: the rest of a reply at a time.
-  unsigned bulk_size = o.discard && o.receive == Receive::kOwnBuffer ? kMostBytes : 128 << 10;
+  unsigned bulk_size = o.discard && o.receive == Receive::kOwnBuffer ? kMostBytes : 512 << 10;
   o.buffer_size_bytes = line.number("--buffer-size", bulk ? bulk_size : 4096, 64, kMostBytes);
   o.low_water_bytes = line.number("--low-water", bulk ? 1 << 20 : 1, 1, kMostBytes);
   o.incremental_buffers = line.flag("--incremental-buffers");

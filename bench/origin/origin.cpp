@@ -29,6 +29,7 @@ namespace {
 constexpr unsigned kBuffers = 4096;
 constexpr unsigned kBufferSize = 2048;
 constexpr unsigned kMostRepliesPerSend = 64;
+constexpr std::size_t kMostBytesPerSend = 1 << 20;  // but for a reply that is longer
 
 enum class Op : unsigned { kAccept, kReceive, kSend };
 
@@ -75,12 +76,18 @@ unsigned count_heads(const char* data, std::size_t size, unsigned& matched) {
   return heads;
 }
 
+unsigned replies_per_send(std::size_t reply_size) {
+  return static_cast<unsigned>(
+      std::clamp<std::size_t>(kMostBytesPerSend / reply_size, 1, kMostRepliesPerSend));
+}
+
 class Origin {
  public:
   Origin(int listener, const std::string& reply, unsigned replies, bool spin)
       : listener_(listener),
         reply_size_(reply.size()),
-        replies_(repeated(reply, kMostRepliesPerSend)),
+        replies_per_send_(replies_per_send(reply.size())),
+        replies_(repeated(reply, replies_per_send_)),
         replies_per_connection_(replies),
         wait_nr_(spin ? 0 : 1) {}
 
@@ -159,7 +166,7 @@ class Origin {
   void send(int fd) {
     Connection& connection = at(fd);
     if (connection.sending != 0 || connection.unanswered == 0) return;
-    connection.sending = std::min(connection.unanswered, kMostRepliesPerSend);
+    connection.sending = std::min(connection.unanswered, replies_per_send_);
     connection.unanswered -= connection.sending;
     io_uring_sqe& sqe = prepare(Op::kSend, IORING_OP_SEND, fd);
     sqe.addr = reinterpret_cast<std::uintptr_t>(replies_.data());
@@ -187,6 +194,7 @@ class Origin {
 
   int listener_;
   std::size_t reply_size_;
+  unsigned replies_per_send_;
   std::string replies_;
   unsigned replies_per_connection_;
   unsigned wait_nr_;
@@ -218,7 +226,7 @@ unsigned port_of(int fd) {
 
 void serve(bench::CommandLine& line) {
   unsigned port = line.number("--port", 0, 0, 65535);
-  unsigned body = line.number("--body", 128, 0, 1 << 20);
+  unsigned body = line.number("--body", 128, 0, 1 << 30);
   unsigned replies = line.number("--replies", ~0U, 1, ~0U);
   bool spin = line.flag("--spin");
   line.finish();

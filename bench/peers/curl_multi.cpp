@@ -2,7 +2,9 @@
 // libcurl at its best: multi interface, socket actions on epoll, easy handles and connections reused, each
 // body kept in memory.
 //
-//   curl_multi URL [-c 64] [-d 3]
+//   curl_multi URL [-c 64] [-d 3] [--bulk] [--compressed]
+//
+// --bulk only counts the bytes of bodies, as they come. --compressed has their content coding undone.
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -22,6 +24,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr long kBulkBufferBytes = 128 << 10;
+
+struct Options {
+  bench::Load load;
+  bool bulk, compressed;
+};
+
 struct Transfer {
   std::unique_ptr<CURL, void (*)(CURL*)> easy{curl_easy_init(), curl_easy_cleanup};
   std::string body;
@@ -29,13 +38,13 @@ struct Transfer {
 
 class Client {
  public:
-  explicit Client(const bench::Load& load) : load_(load), transfers_(load.connections) {
+  explicit Client(const Options& options) : options_(options), transfers_(options.load.connections) {
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, socket_changed);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
     curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, timer_changed);
     curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(load.connections));
+    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(options.load.connections));
     for (Transfer& transfer : transfers_) start_first(transfer);
   }
 
@@ -61,16 +70,28 @@ class Client {
  private:
   void start_first(Transfer& transfer) {
     CURL* easy = transfer.easy.get();
-    curl_easy_setopt(easy, CURLOPT_URL, load_.url.c_str());
+    curl_easy_setopt(easy, CURLOPT_URL, options_.load.url.c_str());
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, append);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer.body);
+    set_consumer(transfer);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, socket_closed);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
     curl_multi_add_handle(multi_, easy);
+  }
+
+  void set_consumer(Transfer& transfer) {
+    CURL* easy = transfer.easy.get();
+    if (options_.compressed) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    if (options_.bulk) {
+      curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kBulkBufferBytes);
+      curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, count);
+      curl_easy_setopt(easy, CURLOPT_WRITEDATA, &bytes_);
+    } else {
+      curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, append);
+      curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer.body);
+    }
   }
 
   void wait() {
@@ -118,6 +139,11 @@ class Client {
     curl_multi_add_handle(multi_, easy);
   }
 
+  static std::size_t count(char*, std::size_t size, std::size_t items, void* bytes) {
+    *static_cast<std::uint64_t*>(bytes) += size * items;
+    return size * items;
+  }
+
   static std::size_t append(char* data, std::size_t size, std::size_t count, void* body) {
     static_cast<std::string*>(body)->append(data, size * count);
     return size * count;
@@ -155,7 +181,7 @@ class Client {
     return 0;
   }
 
-  bench::Load load_;
+  Options options_;
   CURLM* multi_ = curl_multi_init();
   std::vector<Transfer> transfers_;
   int epoll_;
@@ -166,13 +192,14 @@ class Client {
 };
 
 void measure(bench::CommandLine& line) {
-  bench::Load load = bench::take_load(line);
+  Options options{
+      .load = bench::take_load(line), .bulk = line.flag("--bulk"), .compressed = line.flag("--compressed")};
   line.finish();
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  Client client(load);
+  Client client(options);
   client.run_for(bench::kWarmUpSeconds);
   bench::Meter meter(client.counters());
-  client.run_for(load.seconds);
+  client.run_for(options.load.seconds);
   meter.report(client.counters());
 }
 
