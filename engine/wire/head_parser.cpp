@@ -4,22 +4,50 @@
 #include <llhttp.h>
 
 namespace sluice::wire {
+
+/// Fills Headers with the fields of a head: the lines are copied in one piece, the fields refer to them.
+class FieldFiller {
+ public:
+  /// `lines` is the block without start line and blank line. Makes room for all its fields.
+  FieldFiller(Headers& headers, std::string_view lines, std::size_t fields)
+      : lines_(lines.data()), headers_(headers) {
+    headers_.index_.clear();
+    headers_.index_.reserve(fields);
+    headers_.lines_.assign(lines);
+  }
+
+  /// Both are part of the lines.
+  void add(std::string_view name, std::string_view value) noexcept {
+    headers_.index_.push_back({offset(name), size(name), offset(value), size(value)});
+  }
+  void abandon() noexcept { headers_.clear(); }
+
+ private:
+  std::uint32_t offset(std::string_view text) const {
+    return static_cast<std::uint32_t>(text.data() - lines_);
+  }
+  static std::uint32_t size(std::string_view text) { return static_cast<std::uint32_t>(text.size()); }
+
+  const char* lines_;
+  Headers& headers_;
+};
+
 namespace {
 
 /// What llhttp's callbacks fill in. The block is parsed in one call, so each span arrives in one piece.
 struct Sink {
-  Headers* headers;
-  std::string_view start_line_text;  // the reason of a response, the target of a request
-  std::string_view method;
-  std::string_view name;
-  std::string_view value;
+  FieldFiller fields;
+  std::string_view start_line_text = {};  // the reason of a response, the target of a request
+  std::string_view method = {};
+  std::string_view name = {};
+  std::string_view value = {};
 };
 
 Sink& sink_of(llhttp_t* parser) {
   return *static_cast<Sink*>(parser->data);
 }
 
-// No callback throws, for llhttp is C: parse() has reserved the memory that Headers::add() needs.
+// No callback throws, for llhttp is C.
 int on_start_line_text(llhttp_t* parser, const char* at, std::size_t size) noexcept {
   sink_of(parser).start_line_text = {at, size};
   return 0;
@@ -32,7 +60,7 @@ int on_method(llhttp_t* parser, const char* at, std::size_t size) noexcept {
 
 int on_name(llhttp_t* parser, const char* at, std::size_t size) noexcept {
   sink_of(parser).name = {at, size};
-  sink_of(parser).value = {};
+  sink_of(parser).value = {at + size, 0};
   return 0;
 }
 
@@ -43,7 +71,7 @@ int on_value(llhttp_t* parser, const char* at, std::size_t size) noexcept {
 
 int on_field_complete(llhttp_t* parser) noexcept {
   Sink& sink = sink_of(parser);
-  sink.headers->add(sink.name, trim_blanks(sink.value));
+  sink.fields.add(sink.name, trim_blanks(sink.value));
   return 0;
 }
 
@@ -65,9 +93,14 @@ constexpr llhttp_settings_t make_settings() {
 
 constexpr llhttp_settings_t kSettings = make_settings();
 
-ParseFault parse(llhttp_type_t type, std::string_view block, const HeadFacts& facts, Sink& sink) {
-  sink.headers->clear();
-  sink.headers->reserve(facts.fields, block.size());
+/// The lines of the fields, without start line and blank line.
+std::string_view field_lines(std::string_view block) {
+  constexpr std::size_t kBlankLine = 2;
+  const std::size_t begin = block.find('\n') + 1;
+  return block.substr(begin, block.size() - begin - kBlankLine);
+}
+
+ParseFault parse(llhttp_type_t type, std::string_view block, Sink& sink) {
   llhttp_t parser;
   llhttp_init(&parser, type, &kSettings);
   parser.data = &sink;
@@ -76,6 +109,7 @@ ParseFault parse(llhttp_type_t type, std::string_view block, const HeadFacts& fa
   llhttp_set_lenient_transfer_encoding(&parser, 1);
   llhttp_errno_t code = llhttp_execute(&parser, block.data(), block.size());
   if (code == HPE_PAUSED) return {};
+  sink.fields.abandon();
   if (code == HPE_OK) return {"the head does not end where it should", ""};
   return {llhttp_get_error_reason(&parser), llhttp_errno_name(code)};
 }
@@ -86,8 +120,8 @@ ParseFault parse_head(std::string_view block, const HeadFacts& facts, ResponseHe
   detail::String plain;
   if (!facts.framing.plain_length())
     block = plain = with_plain_length(block, *facts.framing.content_length());
-  Sink sink{&head.headers, {}, {}, {}, {}};
-  ParseFault fault = parse(HTTP_RESPONSE, block, facts, sink);
+  Sink sink{FieldFiller(head.headers, field_lines(block), facts.fields)};
+  ParseFault fault = parse(HTTP_RESPONSE, block, sink);
   head.status = facts.status;
   head.version_minor = facts.version_minor;
   head.reason.assign(sink.start_line_text);
@@ -98,8 +132,8 @@ ParseFault parse_head(std::string_view block, const HeadFacts& facts, RequestHea
   detail::String plain;
   if (!facts.framing.plain_length())
     block = plain = with_plain_length(block, *facts.framing.content_length());
-  Sink sink{&head.headers, {}, {}, {}, {}};
-  ParseFault fault = parse(HTTP_REQUEST, block, facts, sink);
+  Sink sink{FieldFiller(head.headers, field_lines(block), facts.fields)};
+  ParseFault fault = parse(HTTP_REQUEST, block, sink);
   head.method = Method(sink.method);
   head.version_minor = facts.version_minor;
   head.target.assign(sink.start_line_text);

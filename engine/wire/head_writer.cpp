@@ -31,17 +31,9 @@ const char* fields_fault(const Headers& headers, FramingFields& framing) {
 
 HeadWriter::HeadWriter(detail::String& out, std::size_t start_line_size, const Headers& headers)
     : headers_(headers) {
-  constexpr std::size_t kFieldMarks = 4;  // ": " and CRLF
-  std::size_t size = start_line_size + 2;
-  for (auto [name, value] : headers) size += name.size() + value.size() + kFieldMarks;
   const std::size_t before = out.size();
-  out.resize(before + size);
+  out.resize(before + start_line_size + headers.lines().size() + kBlankLine.size());
   at_ = out.data() + before;
-}
-
-void HeadWriter::put_fields() {
-  for (auto [name, value] : headers_) put(name).put(": ").put(value).put("\r\n");
-  put("\r\n");
 }
 
 }  // namespace sluice::wire

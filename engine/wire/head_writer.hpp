@@ -28,9 +28,11 @@ class HeadWriter {
     return *this;
   }
   /// The fields and the blank line.
-  void put_fields();
+  void put_fields() { put(headers_.lines()).put(kBlankLine); }
 
  private:
+  static constexpr std::string_view kBlankLine = "\r\n";
+
   const Headers& headers_;
   char* at_;
 };

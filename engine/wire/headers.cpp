@@ -9,6 +9,17 @@
 namespace sluice {
 namespace {
 
+constexpr std::string_view kColon = ": ";
+constexpr std::string_view kLineEnd = "\r\n";
+constexpr std::size_t kFieldMarks = kColon.size() + kLineEnd.size();
+
+/// The string must have room for the line.
+void append_line(detail::String& lines, std::string_view name, std::string_view value) {
+  char* at = lines.data() + lines.size();
+  lines.resize(lines.size() + name.size() + value.size() + kFieldMarks);
+  for (std::string_view part : {name, kColon, value, kLineEnd}) at = std::copy(part.begin(), part.end(), at);
+}
+
 /// Removes optional whitespace at both ends (RFC 9110, 5.6.3).
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kWhitespace = " \t";
@@ -91,8 +102,8 @@ Headers::Headers(std::initializer_list<std::pair<std::string_view, std::string_v
 
 Headers::Field Headers::operator[](std::size_t position) const {
   const Entry& entry = index_[position];
-  const char* name = text_.data() + entry.offset;
-  return {{name, entry.name_size}, {name + entry.name_size, entry.value_size}};
+  const char* lines = lines_.data();
+  return {{lines + entry.name, entry.name_size}, {lines + entry.value, entry.value_size}};
 }
 
 /// The position of the first field of the name at or after `from`, else size().
@@ -100,7 +111,7 @@ std::size_t Headers::find(std::string_view name, std::size_t from) const {
   for (std::size_t i = from; i < size(); ++i) {
     const Entry& entry = index_[i];
     if (entry.name_size != name.size()) continue;
-    if (equal_ignoring_case({text_.data() + entry.offset, entry.name_size}, name)) return i;
+    if (equal_ignoring_case({lines_.data() + entry.name, entry.name_size}, name)) return i;
   }
   return size();
 }
@@ -146,33 +157,38 @@ std::vector<std::string> Headers::get_list(std::string_view name, bool split_com
 }
 
 void Headers::add(std::string_view name, std::string_view value) {
-  constexpr std::size_t kMaxText = std::numeric_limits<std::uint32_t>::max();
-  const std::size_t offset = text_.size();
-  if (name.size() > kMaxText - offset || value.size() > kMaxText - offset - name.size())
+  constexpr std::size_t kMaxBytes = std::numeric_limits<std::uint32_t>::max();
+  const std::size_t begin = lines_.size();
+  // One at a time: a sum of all could wrap around.
+  if (name.size() > kMaxBytes || value.size() > kMaxBytes ||
+      begin + name.size() + value.size() + kFieldMarks > kMaxBytes)
     throw std::length_error("sluice::Headers: more than 4 GiB");
-  const std::size_t needed = offset + name.size() + value.size();
-  if (needed <= text_.capacity()) {
-    text_.append(name).append(value);
+  const std::size_t value_begin = begin + name.size() + kColon.size();
+  // First what may throw: a line without its entry would be sent.
+  if (index_.size() == index_.capacity()) index_.reserve(std::max<std::size_t>(8, 2 * index_.size()));
+  const std::size_t needed = value_begin + value.size() + kLineEnd.size();
+  if (needed <= lines_.capacity()) {
+    append_line(lines_, name, value);
   } else {
     // Into a block of its own, as name and value may be views into the old one.
     detail::String grown;
-    grown.reserve(std::max(needed, 2 * text_.capacity()));
-    grown.append(text_).append(name).append(value);
-    text_.swap(grown);
+    grown.reserve(std::max(needed, 2 * lines_.capacity()));
+    grown.append(lines_);
+    append_line(grown, name, value);
+    lines_.swap(grown);
   }
-  // Last, as it may throw: text that no entry refers to does no harm.
-  index_.push_back({static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(name.size()),
-                    static_cast<std::uint32_t>(value.size())});
+  index_.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(name.size()),
+                    static_cast<std::uint32_t>(value_begin), static_cast<std::uint32_t>(value.size())});
 }
 
-// Changes of what is there write the remaining text anew: one pass, whatever the number of fields removed,
+// Changes of what is there write the remaining lines anew: one pass, whatever the number of fields removed,
 // and no gaps stay behind.
 
 void Headers::set(std::string_view name, std::string_view value) {
   const std::size_t position = find(name);
   if (position == size()) return add(name, value);
   Headers changed;
-  changed.reserve(size(), text_.size() + name.size() + value.size());
+  changed.reserve(size(), lines_.size() + name.size() + value.size());
   for (std::size_t i = 0; i < size(); ++i) {
     const Field field = (*this)[i];
     if (i == position)
@@ -186,7 +202,7 @@ void Headers::set(std::string_view name, std::string_view value) {
 std::size_t Headers::remove(std::string_view name) {
   if (!contains(name)) return 0;
   Headers kept;
-  kept.reserve(size(), text_.size());
+  kept.reserve(size(), lines_.size());
   for (const Field field : *this) {
     if (!equal_ignoring_case(field.name, name)) kept.add(field.name, field.value);
   }
@@ -197,7 +213,7 @@ std::size_t Headers::remove(std::string_view name) {
 
 void Headers::merge(const Headers& other) {
   Headers merged;
-  merged.reserve(size() + other.size(), text_.size() + other.text_.size());
+  merged.reserve(size() + other.size(), lines_.size() + other.lines_.size());
   for (const Field field : *this) {
     if (!other.contains(field.name))
       merged.add(field.name, field.value);
@@ -217,13 +233,13 @@ void Headers::add_all(const Headers& other, std::string_view name) {
 }
 
 void Headers::clear() {
-  text_.clear();
+  lines_.clear();
   index_.clear();
 }
 
 void Headers::reserve(std::size_t fields, std::size_t text_bytes) {
   index_.reserve(fields);
-  text_.reserve(text_bytes);
+  lines_.reserve(text_bytes + fields * kFieldMarks);
 }
 
 bool operator==(const Headers& a, const Headers& b) {

@@ -15,10 +15,14 @@
 
 namespace sluice {
 
+namespace wire {
+class FieldFiller;
+}
+
 /// Header fields in order, names compared without regard to case (RFC 9110, 5.1). Names and values are kept
 /// as given; what may not go on the wire is refused when a request is sent, not here.
 ///
-/// A value type: the text of all fields stands in one block of at most 4 GiB, beyond which changes throw
+/// A value type: the lines of all fields stand in one block of at most 4 GiB, beyond which changes throw
 /// std::length_error. Views that it returns hold until the next change; they may be arguments of that change.
 /// A change that throws leaves the fields as they were.
 class Headers {
@@ -52,7 +56,10 @@ class Headers {
   /// set() for each name in `other`, keeping repeated fields of `other`.
   void merge(const Headers& other);
   void clear();
+  /// Makes room for so many fields, whose names and values together have `text_bytes`.
   void reserve(std::size_t fields, std::size_t text_bytes);
+  /// The field lines, each with its CRLF, ready to be sent once the fields have been checked.
+  std::string_view lines() const noexcept { return lines_; }
 
   class Iterator {
    public:
@@ -84,16 +91,21 @@ class Headers {
   friend bool operator==(const Headers& a, const Headers& b);
 
  private:
+  friend class wire::FieldFiller;
+
   struct Entry {
-    std::uint32_t offset;  // of the name in text_; the value follows it
+    std::uint32_t name;  // an offset in lines_, as is `value`
     std::uint32_t name_size;
+    std::uint32_t value;
     std::uint32_t value_size;
   };
 
   std::size_t find(std::string_view name, std::size_t from = 0) const;
   void add_all(const Headers& other, std::string_view name);
 
-  detail::String text_;
+  // As on the wire, so that a head is taken over and sent by one copy. Added fields stand as "name: value";
+  // those of a received head as they came, but for its blank line.
+  detail::String lines_;
   detail::Vector<Entry> index_;
 };
 

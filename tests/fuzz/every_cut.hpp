@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <sluice/headers.hpp>
 
 namespace sluice::fuzz {
 
@@ -34,6 +37,15 @@ std::string outcome_of(Reader& reader, const std::vector<std::string_view>& piec
   std::string outcome = body + "|" + std::to_string(left) + (reader.keep_alive() ? " keep" : " close");
   for (auto [name, value] : reader.trailers()) outcome.append("|").append(name).append("=").append(value);
   return outcome;
+}
+
+/// All fields as text. Aborts unless each of the lines, which are what would be sent on, is a field.
+inline std::string text_of(const Headers& headers) {
+  std::string text;
+  for (auto [name, value] : headers) text.append("|").append(name).append("=").append(value);
+  const std::string_view lines = headers.lines();
+  if (static_cast<std::size_t>(std::count(lines.begin(), lines.end(), '\n')) != headers.size()) std::abort();
+  return text;
 }
 
 /// Aborts unless every cut of `bytes` into two gives what the whole gives; long inputs are cut here and

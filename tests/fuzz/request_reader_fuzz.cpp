@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string outcome = sluice::fuzz::outcome_of(reader, pieces);
     if (!reader.failure().empty()) return outcome;
     outcome.append(head.method.name()).append(" ").append(head.target);
-    for (auto [name, value] : head.headers) outcome.append("|").append(name).append("=").append(value);
+    outcome += sluice::fuzz::text_of(head.headers);
     return outcome;
   });
   return 0;

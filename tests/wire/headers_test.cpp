@@ -23,6 +23,12 @@ Fields fields_of(const Headers& headers) {
   return fields;
 }
 
+std::string lines_of(const Fields& fields) {
+  std::string lines;
+  for (const auto& [name, value] : fields) lines.append(name).append(": ").append(value).append("\r\n");
+  return lines;
+}
+
 const Headers kRepeated = {{"A", "1"}, {"B", "2"}, {"a", "3"}, {"C", ""}, {"A", "4, 5"}};
 
 TEST(Headers, KeepFieldsAsGivenAndInOrder) {
@@ -156,6 +162,7 @@ TEST(Headers, AnySequenceOfChangesIsCorrect) {
         EXPECT_EQ(headers.remove(name), std::erase_if(expected, same(name)));
     }
     ASSERT_EQ(fields_of(headers), expected);
+    ASSERT_EQ(headers.lines(), lines_of(expected));
   }
 }
 

@@ -259,6 +259,20 @@ TEST(ResponseReader, OneAfterTheOtherFromOneInput) {
   EXPECT_EQ(bodies, "ab");
 }
 
+TEST(ResponseReader, FieldsKeepTheirLinesAndMayBeChanged) {
+  ResponseReader reader;
+  ResponseHead head;
+  std::string_view text = "HTTP/1.1 204 No Content\r\nA:1\r\nEmpty:\r\nb: \t2 \r\nBlank:  \r\n\r\n";
+  std::span<const char> input(text);
+  reader.start(ReplyTo::request, head);
+  ASSERT_EQ(reader.next(input), Event::head);
+  EXPECT_EQ(head.headers.lines(), "A:1\r\nEmpty:\r\nb: \t2 \r\nBlank:  \r\n");
+  EXPECT_EQ(head.headers, Headers({{"A", "1"}, {"Empty", ""}, {"b", "2"}, {"Blank", ""}}));
+  head.headers.add("C", "3");
+  head.headers.remove("Empty");
+  EXPECT_EQ(head.headers.lines(), "A: 1\r\nb: 2\r\nBlank: \r\nC: 3\r\n");
+}
+
 TEST(ResponseReader, IsSmall) {
   EXPECT_LE(sizeof(ResponseReader), 256U) << "one sits in every idle connection";
 }
