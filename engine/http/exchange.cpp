@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "engine/wire/framing.hpp"
 #include "engine/wire/request_writer.hpp"
 
 namespace sluice::http {
@@ -19,15 +18,6 @@ Error before_sending(const Error& error, const Request& request) {
   facts.request = describe(request);
   facts.safe_to_retry = true;
   return Error(std::move(facts));
-}
-
-/// Whether the request says that its connection must not be used again. It has passed check_request().
-bool asks_to_close(const Headers& headers) {
-  wire::FramingFields framing;
-  for (Headers::Field field : headers) {
-    if (equal_ignoring_case(field.name, "connection")) (void)framing.note(field.name, field.value);
-  }
-  return framing.connection_close();
 }
 
 OriginKey key_of(const Url& url) {
@@ -54,6 +44,7 @@ Task<Result<void>> Exchange::open(const Request& request, wire::ResponseHead& he
   head_ = &head;
   auto checked = wire::check_request(request.method(), request.url().raw_path(), request.headers());
   if (!checked) co_return before_sending(checked.error(), request);
+  asked_to_close_ = checked->connection_close();
   slot_ = pool_->try_acquire(key_of(request.url()));
   if (!slot_ || !slot_.connected()) {
     auto connected = co_await get_connection(request);
@@ -97,7 +88,6 @@ void Exchange::send(const Request& request, wire::ResponseHead& head) {
     fail(ErrorKind::remote_protocol_error, "the server spoke or hung up before the request was sent");
     return;
   }
-  asked_to_close_ = asks_to_close(request.headers());
   connection.reader.start(request.method() == Method::Head ? wire::ReplyTo::head : wire::ReplyTo::request,
                           head);
 

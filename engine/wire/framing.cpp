@@ -11,10 +11,11 @@
 namespace sluice::wire {
 namespace {
 
-constexpr std::string_view kContentLength = "Content-Length";
-constexpr std::string_view kTransferEncoding = "Transfer-Encoding";
-constexpr std::string_view kConnection = "Connection";
-constexpr std::string_view kHost = "Host";
+// In lower case, as is_word() wants them.
+constexpr char kContentLength[] = "content-length";
+constexpr char kTransferEncoding[] = "transfer-encoding";
+constexpr char kConnection[] = "connection";
+constexpr char kHost[] = "host";
 
 constexpr std::size_t kMaxLengthDigits = 255;
 
@@ -30,16 +31,16 @@ bool is_registered_coding(std::string_view coding) {
 
 const char* FramingFields::note(std::string_view name, std::string_view value) {
   switch (name.size()) {  // tells them all apart, so that other fields cost next to nothing
-    case kHost.size():
-      if (equal_ignoring_case(name, kHost) && hosts_ < 2) ++hosts_;
+    case std::size(kHost) - 1:
+      if (is_word(name, kHost) && hosts_ < 2) ++hosts_;
       return nullptr;
-    case kConnection.size():
-      if (equal_ignoring_case(name, kConnection)) note_connection(value);
+    case std::size(kConnection) - 1:
+      if (is_word(name, kConnection)) note_connection(value);
       return nullptr;
-    case kContentLength.size():
-      return equal_ignoring_case(name, kContentLength) ? note_content_length(value) : nullptr;
-    case kTransferEncoding.size():
-      return equal_ignoring_case(name, kTransferEncoding) ? note_transfer_encoding(value) : nullptr;
+    case std::size(kContentLength) - 1:
+      return is_word(name, kContentLength) ? note_content_length(value) : nullptr;
+    case std::size(kTransferEncoding) - 1:
+      return is_word(name, kTransferEncoding) ? note_transfer_encoding(value) : nullptr;
     default:
       return nullptr;
   }
@@ -71,7 +72,7 @@ const char* FramingFields::note_transfer_encoding(std::string_view value) {
 
 const char* FramingFields::note_coding(std::string_view coding) {
   if (coding_ == TransferCoding::chunked) return "chunked is not the last transfer coding";
-  const bool chunked = equal_ignoring_case(coding, "chunked");
+  const bool chunked = is_word(coding, "chunked");
   if (!chunked && !is_registered_coding(coding)) return "unknown transfer coding";
   coding_ = chunked ? TransferCoding::chunked : TransferCoding::unframed;
   return nullptr;
@@ -79,18 +80,18 @@ const char* FramingFields::note_coding(std::string_view coding) {
 
 void FramingFields::note_connection(std::string_view value) {
   first_fault(value, [this](std::string_view option) -> const char* {
-    if (equal_ignoring_case(option, "close")) connection_close_ = true;
-    if (equal_ignoring_case(option, "keep-alive")) connection_keep_alive_ = true;
+    if (is_word(option, "close")) connection_close_ = true;
+    if (is_word(option, "keep-alive")) connection_keep_alive_ = true;
     return nullptr;
   });
 }
 
 bool is_content_length(std::string_view name) {
-  return equal_ignoring_case(name, kContentLength);
+  return is_word(name, kContentLength);
 }
 
 bool is_framing_field(std::string_view name) {
-  return is_content_length(name) || equal_ignoring_case(name, kTransferEncoding);
+  return is_content_length(name) || is_word(name, kTransferEncoding);
 }
 
 }  // namespace sluice::wire

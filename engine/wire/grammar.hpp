@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 
 /// The character classes and small productions of HTTP/1.1 that readers and writers share (RFC 9110, 5.5
 /// and 5.6).
@@ -36,6 +38,15 @@ inline constexpr std::array<std::uint8_t, 256> kClasses = make_classes();
 
 constexpr bool is(char c, CharacterClass wanted) {
   return (kClasses[static_cast<unsigned char>(c)] & wanted) != 0;
+}
+
+template <class Word>
+bool same_word(const char* text, const char* word) {
+  Word a;
+  Word b;
+  std::memcpy(&a, text, sizeof a);
+  std::memcpy(&b, word, sizeof b);
+  return (a | (std::numeric_limits<Word>::max() / 255 * 0x20)) == b;
 }
 
 }  // namespace detail_grammar
@@ -97,6 +108,20 @@ inline const char* skip_field_text(const char* at, const char* end) {
   }
   while (at != end && is_field_text(*at)) ++at;
   return at;
+}
+
+/// Whether `text`, which is field text, is the word, whatever the case of its letters. The word is of lower
+/// case letters and '-': with the bit 0x20 set no other field text looks like it.
+template <std::size_t kBytes>
+bool is_word(std::string_view text, const char (&word)[kBytes]) {
+  constexpr std::size_t kSize = kBytes - 1;
+  using Word = std::conditional_t<(kSize >= 8), std::uint64_t, std::uint32_t>;
+  static_assert(kSize >= sizeof(Word));
+  if (text.size() != kSize) return false;
+  constexpr std::size_t kLast = kSize - sizeof(Word);  // overlaps the one before it
+  for (std::size_t i = 0; i < kLast; i += sizeof(Word))
+    if (!detail_grammar::same_word<Word>(text.data() + i, word + i)) return false;
+  return detail_grammar::same_word<Word>(text.data() + kLast, word + kLast);
 }
 
 constexpr std::string_view trim_blanks(std::string_view text) {

@@ -19,14 +19,14 @@ const char* start_line_fault(std::string_view method, std::string_view target) {
 
 }  // namespace
 
-Result<void> check_request(const Method& method, std::string_view target, const Headers& headers) {
+Result<FramingFields> check_request(const Method& method, std::string_view target, const Headers& headers) {
   FramingFields framing;
   const char* fault = start_line_fault(method.name(), target);
   if (fault == nullptr) fault = fields_fault(headers, framing);
   if (fault == nullptr && framing.hosts() > 1) fault = "more than one Host";
   if (fault == nullptr && framing.coding() == TransferCoding::unframed)
     fault = "a transfer coding without chunked";
-  if (fault == nullptr) return {};
+  if (fault == nullptr) return framing;
   return Error(ErrorKind::local_protocol_error, Phase::setup, fault);
 }
 

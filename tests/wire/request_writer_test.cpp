@@ -11,7 +11,7 @@ namespace sluice::wire {
 namespace {
 
 std::string failure_of(const Method& method, std::string_view target, const Headers& headers) {
-  Result<void> checked = check_request(method, target, headers);
+  Result<FramingFields> checked = check_request(method, target, headers);
   if (checked) return "";
   EXPECT_EQ(checked.error().kind(), ErrorKind::local_protocol_error);
   EXPECT_EQ(checked.error().facts().phase, Phase::setup);
