@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "engine/wire/head_check.hpp"
 
-#include <array>
-#include <charconv>
-
 namespace sluice::wire {
 namespace {
+
+constexpr std::size_t kUsualFields = 16;
 
 /// One character of a version or status against its pattern: 'v' is 0 or 1, 'd' a digit.
 bool matches(char pattern, char c) {
@@ -44,7 +43,7 @@ Progress HeadCheck::scan(std::string_view text) {
       next = scan_line_end(at, end);
       blank_line = next != nullptr;
     } else {
-      next = scan_field(at, end);
+      next = scan_field(begin, at, end);
     }
     if (fault_ != nullptr) return Progress::malformed;
     if (next == nullptr) return Progress::incomplete;
@@ -104,14 +103,19 @@ const char* HeadCheck::scan_version(const char* at, const char* end) {
   return at;
 }
 
-const char* HeadCheck::scan_field(const char* at, const char* end) {
+const char* HeadCheck::scan_field(const char* text, const char* at, const char* end) {
   const char* name_end = skip_token(at, end);
   if (name_end == end) return nullptr;
   if (*name_end != ':' || name_end == at) return fail(name_fault(*name_end, name_end == at));
   const char* value_end = skip_field_text(name_end + 1, end);
   const char* next = scan_line_end(value_end, end);
   if (next == nullptr) return nullptr;
-  if (++facts_.fields > max_fields_) return fail("too many header fields");
+  if (fields_.size() == max_fields_) return fail("too many header fields");
+  if (fields_.empty()) fields_.reserve(kUsualFields);
+  const std::string_view value = trim_blanks({name_end + 1, value_end});
+  fields_.push_back({static_cast<std::uint32_t>(at - text), static_cast<std::uint32_t>(name_end - at),
+                     static_cast<std::uint32_t>(value.data() - text),
+                     static_cast<std::uint32_t>(value.size())});
   if (kind_ == Kind::trailers) return next;  // they frame nothing (RFC 9110, 6.5.1)
   const char* fault = facts_.framing.note({at, name_end}, {name_end + 1, value_end});
   return fault == nullptr ? next : fail(fault);
@@ -124,22 +128,17 @@ const char* HeadCheck::scan_line_end(const char* at, const char* end) {
   return at[1] == '\n' ? at + 2 : fail(character_fault('\r'));
 }
 
-detail::String with_plain_length(std::string_view head, std::uint64_t length) {
-  std::array<char, 20> digits;
-  char* digits_end = std::to_chars(digits.data(), digits.data() + digits.size(), length).ptr;
-  std::size_t fields = head.find('\n') + 1;
-  detail::String plain(head.substr(0, fields));
-  bool written = false;
-  for_each_field(head.substr(fields), [&](std::string_view line, std::string_view name, std::string_view) {
-    if (!is_content_length(name)) {
-      plain.append(line);
-    } else if (!written) {
-      plain.append(name).append(": ").append(digits.data(), digits_end).append("\r\n");
-      written = true;
-    }
-  });
-  plain.append("\r\n");
-  return plain;
+void HeadCheck::move_fields(std::string_view block, Headers& headers) {
+  constexpr std::size_t kBlankLine = 2;
+  headers.clear();
+  if (fields_.empty()) return;
+  const std::uint32_t begin = fields_.front().name;
+  headers.lines_.assign(block.substr(begin, block.size() - begin - kBlankLine));
+  for (Headers::Entry& field : fields_) {
+    field.name -= begin;
+    field.value -= begin;
+  }
+  headers.index_.swap(fields_);
 }
 
 }  // namespace sluice::wire

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <sluice/detail/memory.hpp>
+#include <sluice/headers.hpp>
 
 #include "engine/wire/framing.hpp"
 #include "engine/wire/grammar.hpp"
@@ -18,7 +19,6 @@ enum class Progress : std::uint8_t { incomplete, complete, malformed };
 /// What the start line and fields of a checked head say.
 struct HeadFacts {
   FramingFields framing;
-  std::uint32_t fields = 0;
   std::uint16_t status = 0;        ///< of a response
   std::uint8_t version_minor = 0;  ///< HTTP/1.0 or HTTP/1.1
 
@@ -31,7 +31,7 @@ struct HeadFacts {
 /// Checks a head or trailer block line by line, stricter than llhttp: CRLF alone ends a line, no folding,
 /// names are tokens right before their colon, no control character but HTAB in values (RFC 9112, 2.2, 3, 4,
 /// 5), and framing fields that have one meaning only (RFC 9112, 6). A fault is found as soon as its line
-/// stands there.
+/// stands there. The places of the fields are noted on the way.
 class HeadCheck {
  public:
   enum class Kind : std::uint8_t { response, request, trailers };
@@ -45,6 +45,10 @@ class HeadCheck {
   const char* fault() const { return fault_; }      ///< what is malformed
   const HeadFacts& facts() const { return facts_; }
 
+  /// Moves the fields of `block`, which is complete, to `headers`: the lines are copied in one piece, as they
+  /// came.
+  void move_fields(std::string_view block, Headers& headers);
+
  private:
   // Each takes the line at `at` and returns where the next begins; nullptr if it is incomplete or has a
   // fault.
@@ -52,32 +56,17 @@ class HeadCheck {
   const char* scan_status_line(const char* at, const char* end);
   const char* scan_request_line(const char* at, const char* end);
   const char* scan_version(const char* at, const char* end);
-  const char* scan_field(const char* at, const char* end);
+  const char* scan_field(const char* text, const char* at, const char* end);
   const char* scan_line_end(const char* at, const char* end);
   const char* fail(const char* fault);
 
   HeadFacts facts_;
+  detail::Vector<Headers::Entry> fields_;  // offsets in the text
   const char* fault_ = nullptr;
   std::uint32_t line_start_ = 0;
   std::uint32_t max_fields_;
   Kind kind_;
   bool start_line_done_ = false;
 };
-
-/// Calls visit(line, name, value) for each field line of a complete, checked block; `line` includes its CRLF.
-/// In a head, the start line must have been taken off.
-template <class Visit>
-void for_each_field(std::string_view fields, Visit visit) {
-  while (fields.size() > 2) {
-    std::string_view line = fields.substr(0, fields.find('\n') + 1);
-    std::size_t colon = line.find(':');
-    visit(line, line.substr(0, colon), trim_blanks(line.substr(colon + 1, line.size() - colon - 3)));
-    fields.remove_prefix(line.size());
-  }
-}
-
-/// The checked head with all its Content-Length fields merged into one of plain digits (RFC 9112, 6.3), which
-/// is the only form that llhttp takes.
-detail::String with_plain_length(std::string_view head, std::uint64_t length);
 
 }  // namespace sluice::wire

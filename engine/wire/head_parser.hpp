@@ -34,7 +34,8 @@ struct ParseFault {
   const char* code = "";         ///< "HPE_..."
 };
 
-/// Parses a whole head that HeadCheck found complete.
+/// Lets llhttp read a head that HeadCheck found complete, but for fields that mean nothing to it: the start
+/// line goes to `head`, whose fields are those of the block already, with one plain Content-Length at most.
 ParseFault parse_head(std::string_view block, const HeadFacts& facts, ResponseHead& head);
 ParseFault parse_head(std::string_view block, const HeadFacts& facts, RequestHead& head);
 

@@ -100,12 +100,6 @@ Headers::Headers(std::initializer_list<std::pair<std::string_view, std::string_v
   for (const auto& [name, value] : fields) add(name, value);
 }
 
-Headers::Field Headers::operator[](std::size_t position) const {
-  const Entry& entry = index_[position];
-  const char* lines = lines_.data();
-  return {{lines + entry.name, entry.name_size}, {lines + entry.value, entry.value_size}};
-}
-
 /// The position of the first field of the name at or after `from`, else size().
 std::size_t Headers::find(std::string_view name, std::size_t from) const {
   for (std::size_t i = from; i < size(); ++i) {

@@ -2,12 +2,26 @@
 #include "engine/wire/message_reader.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <limits>
 #include <utility>
 
 #include "engine/wire/chunk_line.hpp"
 
 namespace sluice::wire {
+namespace {
+
+/// Writes all Content-Length fields, which mean the same, as one of plain digits (RFC 9112, 6.3).
+void merge_lengths(Headers& headers, std::uint64_t length) {
+  std::array<char, 20> digits;
+  char* digits_end = std::to_chars(digits.data(), digits.data() + digits.size(), length).ptr;
+  for (auto [name, value] : headers) {
+    if (is_content_length(name)) return headers.set(name, {digits.data(), digits_end});
+  }
+}
+
+}  // namespace
 
 MessageReader::MessageReader(HeadCheck::Kind kind, const ReaderLimits& limits)
     : limits_(limits), kind_(kind), check_(kind, limits.max_header_count) {}
@@ -127,6 +141,11 @@ std::optional<MessageReader::Block> MessageReader::collect_head(std::span<const 
   return collect(input, limits_.max_head_bytes, check_);
 }
 
+void MessageReader::take_fields(const Block& block, Headers& headers) {
+  check_.move_fields(block.text(), headers);
+  if (!head_facts().framing.plain_length()) merge_lengths(headers, *head_facts().framing.content_length());
+}
+
 void MessageReader::start_body(Framing framing, bool keep_alive) {
   framing_ = framing;
   keep_alive_ = keep_alive && framing != Framing::until_close;
@@ -221,9 +240,9 @@ void MessageReader::read_chunk_end(std::span<const char>& input, char expected, 
 void MessageReader::read_trailers(std::span<const char>& input) {
   std::optional<Block> block = collect(input, limits_.max_trailer_bytes, check_);
   if (!block) return;
-  for_each_field(block->text(), [this](std::string_view, std::string_view name, std::string_view value) {
-    if (!is_framing_field(name)) trailers_.add(name, value);
-  });
+  check_.move_fields(block->text(), trailers_);
+  trailers_.remove("Content-Length");
+  trailers_.remove("Transfer-Encoding");
   stage_ = Stage::complete;
 }
 

@@ -86,6 +86,8 @@ class MessageReader {
   void expect_head();  ///< the next bytes are a head, of this message still
   bool in_head() const { return stage_ == Stage::head; }
   std::optional<Block> collect_head(std::span<const char>& input);
+  /// Moves the fields of a collected head to `headers`.
+  void take_fields(const Block& block, Headers& headers);
   const HeadFacts& head_facts() const { return check_.facts(); }
   void start_body(Framing framing, bool keep_alive);
 

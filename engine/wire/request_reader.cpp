@@ -33,6 +33,7 @@ RequestReader::Event RequestReader::next(std::span<const char>& input) {
 RequestReader::Event RequestReader::accept_head(const Block& block) {
   const HeadFacts& facts = head_facts();
   if (const char* fault = request_fault(facts)) return fail(std::string("malformed request head: ") + fault);
+  take_fields(block, head_->headers);
   ParseFault fault = parse_head(block.text(), facts, *head_);
   if (fault.reason != nullptr)
     return fail(std::string("malformed request head: ") + fault.reason, fault.code);

@@ -20,6 +20,7 @@ ResponseReader::Event ResponseReader::next(std::span<const char>& input) {
 
 ResponseReader::Event ResponseReader::accept_head(const Block& block) {
   const HeadFacts& facts = head_facts();
+  take_fields(block, head_->headers);
   ParseFault fault = parse_head(block.text(), facts, *head_);
   if (fault.reason != nullptr)
     return fail(std::string("malformed response head: ") + fault.reason, fault.code);

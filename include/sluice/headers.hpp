@@ -16,7 +16,7 @@
 namespace sluice {
 
 namespace wire {
-class FieldFiller;
+class HeadCheck;
 }
 
 /// Header fields in order, names compared without regard to case (RFC 9110, 5.1). Names and values are kept
@@ -37,7 +37,10 @@ class Headers {
 
   std::size_t size() const noexcept { return index_.size(); }
   bool empty() const noexcept { return index_.empty(); }
-  Field operator[](std::size_t position) const;
+  Field operator[](std::size_t position) const {
+    const Entry& entry = index_[position];
+    return {{lines_.data() + entry.name, entry.name_size}, {lines_.data() + entry.value, entry.value_size}};
+  }
 
   bool contains(std::string_view name) const;
   /// The first value of the name.
@@ -91,7 +94,7 @@ class Headers {
   friend bool operator==(const Headers& a, const Headers& b);
 
  private:
-  friend class wire::FieldFiller;
+  friend class wire::HeadCheck;  // fills them from a received head
 
   struct Entry {
     std::uint32_t name;  // an offset in lines_, as is `value`
