@@ -4,7 +4,6 @@
 #include <llhttp.h>
 
 namespace sluice::wire {
-
 namespace {
 
 /// What llhttp's callbacks fill in. The start line is parsed in one call, so each span arrives in one piece.

@@ -3,6 +3,7 @@
 
 #include "engine/wire/request_reader.hpp"
 #include "tests/fuzz/every_cut.hpp"
+#include "tests/fuzz/llhttp_fields.hpp"
 
 // The first byte says whether limits are tight; the rest is what the client sends.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -18,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string outcome = sluice::fuzz::outcome_of(reader, pieces);
     if (!reader.failure().empty()) return outcome;
     outcome.append(head.method.name()).append(" ").append(head.target);
+    sluice::fuzz::check_llhttp_agrees(head.headers);
     outcome += sluice::fuzz::text_of(head.headers);
     return outcome;
   });
