@@ -2,9 +2,8 @@
 #include "engine/client/client_core.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
+#include "engine/client/request_body.hpp"
 #include "engine/net/resolver.hpp"
 
 namespace sluice::detail {
@@ -13,32 +12,6 @@ namespace {
 Duration stated(Duration request, Duration client) {
   if (request != kDefaultTimeout) return request;
   return client != kDefaultTimeout ? client : std::chrono::seconds(5);
-}
-
-/// HTTPX's rule: POST, PUT and PATCH state their length even when the body is empty.
-bool always_states_length(const Method& method) {
-  return method == Method::Post || method == Method::Put || method == Method::Patch;
-}
-
-/// States the length of the body. What the caller stated himself must be true: the peer would take what
-/// differs for a part of the next request, or wait for what never comes.
-Result<void> state_length(Request& request) {
-  std::array<char, 20> digits;
-  std::size_t size = request.body().size();
-  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size).ptr;
-  std::string_view length(digits.data(), static_cast<std::size_t>(end - digits.data()));
-  auto stated_length = request.headers().first("content-length");
-  bool coded = request.headers().contains("transfer-encoding");
-  if (coded || (stated_length && *stated_length != length)) {
-    Error::Facts facts(ErrorKind::local_protocol_error, Phase::setup,
-                       coded ? "Transfer-Encoding was set, but the body is sent as it is"
-                             : "Content-Length is not the length of the body");
-    facts.request = http::describe(request);
-    return Error(std::move(facts));
-  }
-  if (!stated_length && (size != 0 || always_states_length(request.method())))
-    request.headers().add("Content-Length", length);
-  return {};
 }
 
 /// A request made by hand may lack Host; HTTP/1.1 demands it, first by custom (RFC 9110, 7.2).
@@ -115,7 +88,7 @@ Result<void> ClientCore::apply_parameters(Request& request) const {
   return {};
 }
 
-Result<void> ClientCore::complete(Request& request) const {
+Result<std::unique_ptr<http::Upload>> ClientCore::complete(Request& request) const {
   if (request.defect_) return *request.defect_;
   if (!request.url_.is_absolute()) {
     auto url = absolute(options_.base_url_, request.url_);
@@ -129,9 +102,9 @@ Result<void> ClientCore::complete(Request& request) const {
   if (request.method() == Method("CONNECT"))
     return Error(ErrorKind::local_protocol_error, Phase::setup,
                  "CONNECT would make a tunnel, not a response");
-  if (auto applied = apply_parameters(request); !applied) return applied;
+  if (auto applied = apply_parameters(request); !applied) return std::move(applied).error();
   state_host(request);
-  return state_length(request);
+  return prepare_body(request, request.body_, request.continue_wait_);
 }
 
 Timeout ClientCore::timeout_of(const Request& request) const {
@@ -151,6 +124,7 @@ Task<Result<Response>> ClientCore::send(std::shared_ptr<ClientCore> core, Reques
   std::unique_ptr<ResponseState, ResponseStateDeleter> state(
       new ResponseState(request.url(), core->options_.default_encoding_));
   http::Exchange exchange(core->pool_, core->connector_, core->timeout_of(request), start);
+  exchange.carry(*std::move(completed));
   auto opened = co_await exchange.open(request, state->head);
   if (!opened) co_return std::move(opened).error();
 
@@ -181,6 +155,7 @@ Task<Result<StreamingResponse>> ClientCore::stream(std::shared_ptr<ClientCore> c
   auto completed = core->complete(request);
   if (!completed) co_return std::move(completed).error();
   http::Exchange exchange(core->pool_, core->connector_, core->timeout_of(request));
+  exchange.carry(*std::move(completed));
   const ClientOptions& options = core->options_;
   auto stream = std::allocate_shared<StreamState>(RecyclingAllocator<StreamState>(), core, std::move(request),
                                                   std::move(exchange), options.default_encoding_,

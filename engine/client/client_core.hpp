@@ -37,7 +37,8 @@ class ClientCore {
   const http::Pool& pool() const noexcept { return pool_; }
 
  private:
-  Result<void> complete(Request& request) const;
+  /// Makes the request what is sent. Gives the upload of its body, if it needs one.
+  Result<std::unique_ptr<http::Upload>> complete(Request& request) const;
   static Result<Url> absolute(const Url& base, const Url& url);
   Result<void> apply_parameters(Request& request) const;
   Timeout timeout_of(const Request& request) const;

@@ -56,6 +56,7 @@ Task<Result<void>> Exchange::open(const Request& request, wire::ResponseHead& he
     Event event = poll();
     if (event == Event::need_more) supply(co_await read());
     if (event == Event::head) co_return Result<void>();
+    if (event == Event::failed && thrown_ != nullptr) std::rethrow_exception(thrown_);
     if (event == Event::failed) co_return error();
   }
 }
@@ -93,7 +94,17 @@ void Exchange::send(const Request& request, wire::ResponseHead& head) {
 
   detail::String text;
   wire::write_request_head(text, request.method(), request.url().raw_path(), request.headers());
-  socket().write(std::move(text), request.shared_body(), timeout_.write, start_);
+  if (upload_ != nullptr)
+    upload_->start(socket(), std::move(text), timeout_.write, start_);
+  else
+    socket().write(std::move(text), request.shared_body(), timeout_.write, start_);
+}
+
+/// The response is there: what is not sent by now never will be.
+void Exchange::stop_sending() {
+  cut_short_ = socket().writing() || (upload_ != nullptr && !upload_->complete());
+  if (cut_short_) socket().stop_writing();
+  upload_.reset();
 }
 
 void Exchange::report_informational() {
@@ -112,6 +123,7 @@ Exchange::Event Exchange::poll() {
   switch (event) {
     case Event::head:
       head_done_ = true;
+      stop_sending();
       break;
     case Event::body:
       body_bytes_ += body().size();
@@ -126,6 +138,7 @@ Exchange::Event Exchange::poll() {
       break;
     case Event::informational:
       report_informational();
+      if (upload_ != nullptr && head_->status == 100) upload_->proceed();
       break;
   }
   return event;
@@ -154,7 +167,7 @@ void Exchange::end() {
 
 bool Exchange::reusable() {
   bool quiet = input_.empty() && !socket().stirred();  // bytes behind the response belong to nobody
-  bool sent = !socket().writing() && socket().write_error() == 0;
+  bool sent = !cut_short_ && !socket().writing() && socket().write_error() == 0;
   return reader().keep_alive() && quiet && sent && !asked_to_close_;
 }
 
@@ -171,6 +184,7 @@ net::Socket::ReadAwaiter Exchange::discard() {
 
 Exchange::Event Exchange::fail_reading() {
   if (pool_->closed()) return fail(ErrorKind::client_closed, "the client was closed");
+  if (upload_ != nullptr && upload_->failed()) return fail_upload();
   if (input_status_ == net::SocketStatus::failed)
     return fail(ErrorKind::read_error,
                 std::string("reading failed: ") + std::strerror(socket().system_code()));
@@ -188,15 +202,38 @@ Exchange::Event Exchange::fail(ErrorKind kind, std::string message, std::string 
   if (connected) add_facts(facts);
   if (!library_code.empty()) facts.library_code = std::move(library_code);
   error_ = Error(std::move(facts));
+  upload_.reset();
   input_lease_.drop();
   slot_.drop();
   return Event::failed;
 }
 
 void Exchange::abandon() {
+  upload_.reset();
   input_lease_.drop();
   bool reader_waits = slot_ && slot_.connected() && slot_.connection().socket->has_reader();
   reader_waits ? socket().abort() : slot_.drop();
+}
+
+/// The body could not be sent, by no fault of the peer's.
+Exchange::Event Exchange::fail_upload() {
+  thrown_ = upload_->thrown();
+  std::optional<Error> fault = upload_->fault();
+  fail(fault ? fault->kind() : ErrorKind::local_protocol_error,
+       fault ? fault->facts().message : "the body's generator has thrown");
+  Error::Facts facts = error_->facts();
+  facts.phase = Phase::write;
+  facts.system_code = fault ? fault->system_code() : 0;  // not that of the aborted socket
+  facts.safe_to_retry = false;
+  error_ = Error(std::move(facts));
+  try {
+    if (thrown_ != nullptr) std::rethrow_exception(thrown_);
+  } catch (const Error& error) {
+    error_ = error;
+    thrown_ = nullptr;
+  } catch (...) {  // comes out of open() as it is
+  }
+  return Event::failed;
 }
 
 /// What the socket and the reader know of a failure.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "engine/http/connector.hpp"
 #include "engine/http/pool.hpp"
+#include "engine/http/upload.hpp"
 #include "engine/wire/head_parser.hpp"
 #include "engine/wire/response_reader.hpp"
 
@@ -31,8 +33,13 @@ class Exchange {
   Exchange(Pool& pool, Connector& connector, const Timeout& timeout, TimePoint start = Clock::now())
       : start_(start), pool_(&pool), connector_(&connector), timeout_(timeout) {}
 
+  /// A body that does not leave with the head, to be sent by open(); null for none.
+  void carry(std::unique_ptr<Upload> upload) noexcept { upload_ = std::move(upload); }
+
   /// Gets a connection, sends the request and reads up to the final response head, which is written to
-  /// `head`. Request and head must live as long as the exchange.
+  /// `head`. Request and head must live as long as the exchange. A final response that comes before the
+  /// request has been sent ends the sending. Throws what a body's generator has thrown, unless it is an
+  /// Error.
   Task<Result<void>> open(const Request& request, wire::ResponseHead& head);
 
   Event poll();
@@ -69,10 +76,12 @@ class Exchange {
   Task<Result<void>> get_connection(const Request& request);
   void send(const Request& request, wire::ResponseHead& head);
   void report_informational();
+  void stop_sending();
   void end();
   void drop_input();
   bool reusable();
   Event fail_reading();
+  Event fail_upload();
   void add_facts(Error::Facts& facts);
 
   TimePoint start_;  // of sending, or of the wait for a connection before it
@@ -82,17 +91,20 @@ class Exchange {
   wire::ResponseHead* head_ = nullptr;
   Timeout timeout_;
   Slot slot_;
+  std::unique_ptr<Upload> upload_;  // behind the slot: it uses the socket
   ring::Lease input_lease_;
   std::span<const char> input_;
   Headers trailers_;
   net::SocketStatus input_status_ = net::SocketStatus::ok;
   bool head_done_ = false;
   bool asked_to_close_ = false;
+  bool cut_short_ = false;  // the response came before the request had been sent
   std::uint64_t body_bytes_ = 0;
   std::uint64_t bytes_received_ = 0;
   std::uint64_t sent_before_ = 0;  // bytes of the connection when this exchange began
   std::uint64_t received_before_ = 0;
   std::optional<Error> error_;
+  std::exception_ptr thrown_;  // by the generator of the body
 };
 
 /// A URL for error texts: without userinfo, query and fragment, which may hold secrets.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -146,62 +147,145 @@ void Socket::connected(ring::Completion completion) {
 // ---- writing
 
 void Socket::write(detail::String head, detail::SharedBytes body, Duration timeout, TimePoint now) {
-  base::check(!writing_, "two writes at once on a socket");
+  begin_write(timeout, now);
   head_ = std::move(head);
   body_ = std::move(body);
   if (!body_.empty() && body_.size() <= kJoinedBodyBytes) {
     head_.append(body_.view());
     body_ = detail::SharedBytes();
   }
-  write_offset_ = 0;
+  unsent_ = {head_, body_.view()};
+  failed() ? end_write(EPIPE) : send_rest();
+}
+
+void Socket::write(detail::String before, ring::Lease bytes, std::string_view behind, Duration timeout) {
+  begin_write(timeout, Clock::now());
+  head_ = std::move(before);
+  chunk_ = std::move(bytes);
+  unsent_ = {head_, chunk_.bytes(), behind};
+  failed() ? end_write(EPIPE) : send_rest();
+}
+
+void Socket::write(File file, Duration timeout) {
+  begin_write(timeout, Clock::now());
+  transfer_ = std::make_unique<FileTransfer>(std::move(file));
+  ::fcntl(fd_.number(), F_SETFL, O_NONBLOCK);  // for sendfile(2); to the ring it makes no difference
+  failed() ? end_write(EPIPE) : continue_file();
+}
+
+void Socket::begin_write(Duration timeout, TimePoint now) {
+  base::check(!writing_, "two writes at once on a socket");
   writing_ = true;
   write_timeout_ = timeout;
   write_deadline_ = after(now, timeout);
-  if (failure_ != SocketStatus::ok) return end_write(EPIPE);
   schedule(write_deadline_);
-  send_rest();
 }
 
+/// Starts the next send, a plain one if what is left stands in one piece.
 void Socket::send_rest() {
-  if (body_.empty()) {
-    loop_->ring().send(connect_, fd_.number(), std::span<const char>(head_).subspan(write_offset_));
-    return;
+  std::size_t count = 0;
+  std::span<const char> last;
+  for (std::span<const char> part : unsent_) {
+    if (part.empty()) continue;
+    parts_[count++] = {const_cast<char*>(part.data()), part.size()};
+    last = part;
   }
-  std::size_t head_rest = head_.size() - std::min(write_offset_, head_.size());
-  std::size_t body_offset = write_offset_ - (head_.size() - head_rest);
-  parts_[0] = {head_.data() + (head_.size() - head_rest), head_rest};
-  parts_[1] = {const_cast<char*>(body_.view().data()) + body_offset, body_.size() - body_offset};
+  if (count <= 1) return loop_->ring().send(connect_, fd_.number(), last);
   message_ = {};
   message_.msg_iov = parts_.data();
-  message_.msg_iovlen = parts_.size();
+  message_.msg_iovlen = count;
   loop_->ring().send_message(connect_, fd_.number(), message_);
 }
 
 void Socket::sent(ring::Completion completion) {
   if (retiring_) return free_if_quiet();
   int result = completion.result;
+  if (stopping_) return end_write(ECANCELED);
+  if (transfer_ != nullptr) return file_step_done(result);
   if (result < 0 && result != -EINTR && result != -EAGAIN) return end_write(-result);
   auto count = static_cast<std::size_t>(std::max(result, 0));
   bytes_sent_ += count;
-  write_offset_ += count;
-  if (write_offset_ < head_.size() + body_.size()) {
-    if (count > 0) write_deadline_ = after(loop_->now(), write_timeout_);
-    return send_rest();
+  bool rest = false;
+  for (std::span<const char>& part : unsent_) {
+    std::size_t taken = std::min(count, part.size());
+    part = part.subspan(taken);
+    count -= taken;
+    rest = rest || !part.empty();
   }
-  end_write(0);
+  if (!rest) return end_write(0);
+  if (result > 0) write_deadline_ = after(loop_->now(), write_timeout_);
+  send_rest();
+}
+
+void Socket::continue_file() {
+  std::uint64_t before = bytes_sent_;
+  FileTransfer::Step step = transfer_->next(fd_.number(), bytes_sent_);
+  // The peer's time runs anew when it has taken something, and when it was the disk that was waited for.
+  if (bytes_sent_ != before || write_deadline_ == kNever) restart_write_clock();
+  switch (step) {
+    case FileTransfer::Step::done:
+      return end_write(0);
+    case FileTransfer::Step::await:
+      return loop_->ring().await_writable(connect_, fd_.number());
+    case FileTransfer::Step::read:
+      write_deadline_ = kNever;
+      return loop_->ring().read(connect_, transfer_->file(), transfer_->block(), transfer_->offset());
+    case FileTransfer::Step::send:
+      return loop_->ring().send(connect_, fd_.number(), transfer_->pending());
+    case FileTransfer::Step::ended:
+      file_error_ = ENODATA;
+      return end_write(ECANCELED);
+  }
+}
+
+void Socket::file_step_done(int result) {
+  bool failed = result < 0 && result != -EINTR && result != -EAGAIN;
+  bool reading = transfer_->step() == FileTransfer::Step::read;
+  if (failed && reading) file_error_ = -result;
+  if (failed) return end_write(reading ? ECANCELED : -result);
+  if (result >= 0 && reading) transfer_->loaded(static_cast<std::size_t>(result));
+  if (result > 0 && transfer_->step() == FileTransfer::Step::send) {
+    transfer_->sent(static_cast<std::size_t>(result));
+    bytes_sent_ += static_cast<std::uint64_t>(result);
+    restart_write_clock();
+  }
+  continue_file();
+}
+
+void Socket::restart_write_clock() {
+  write_deadline_ = after(loop_->now(), write_timeout_);
+  schedule(write_deadline_);
+}
+
+void Socket::stop_writing() {
+  if (!writing_) return;
+  stopping_ = true;
+  loop_->ring().cancel(connect_);
+}
+
+void Socket::end_writes() {
+  more_to_write_ = false;
+  if (!writing_) start_read_clock();
 }
 
 void Socket::end_write(int error) {
   head_ = detail::String();
   body_ = detail::SharedBytes();
+  chunk_.drop();
+  transfer_.reset();
+  unsent_ = {};
   writing_ = false;
+  stopping_ = false;
   write_error_ = error;
   write_deadline_ = kNever;
-  if (read_point_.has_waiter()) {
-    read_deadline_ = after(loop_->now(), read_timeout_);
-    schedule(read_deadline_);
-  }
+  if (!more_to_write_) start_read_clock();
   write_point_.notify();
+}
+
+void Socket::start_read_clock() {
+  if (!read_point_.has_waiter()) return;
+  read_deadline_ = after(loop_->now(), read_timeout_);
+  schedule(read_deadline_);
 }
 
 // ---- reading
@@ -328,7 +412,7 @@ void Socket::reader_waits(Duration timeout, std::uint64_t expected_bytes, std::u
   discard_bytes != 0 ? gathering_.expect_to_discard(discard_bytes) : gathering_.expect(expected_bytes);
   continue_if_drained();
   if (discard_bytes != 0) start_to_discard();
-  if (writing_) return;  // the clock for reading starts when writing is done
+  if (writing_ || more_to_write_) return;  // the clock for reading starts when writing is done
   read_deadline_ = after(Clock::now(), timeout);
   schedule(read_deadline_);
 }

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string_view>
 
 #include <sys/uio.h>
 
@@ -16,6 +18,7 @@
 
 #include "engine/net/address.hpp"
 #include "engine/net/fd.hpp"
+#include "engine/net/file_transfer.hpp"
 #include "engine/net/gathering.hpp"
 #include "engine/net/receive_budget.hpp"
 #include "engine/ring/buffer_ring.hpp"
@@ -79,9 +82,24 @@ class Socket : public detail::Recycled {
   /// Starts to send `head`, then `body`; requires that nothing is being sent. Times out when the peer has
   /// taken nothing for `timeout`, from `now` on.
   void write(detail::String head, detail::SharedBytes body, Duration timeout, TimePoint now = Clock::now());
+  /// The same for `before`, then `bytes`, then `behind`, which must outlive the socket.
+  void write(detail::String before, ring::Lease bytes, std::string_view behind, Duration timeout);
+  /// The same for a whole file. Waiting for the disk does not count as the peer's time.
+  void write(File file, Duration timeout);
+  /// Ends a write early: its completion is awaited, nothing more is sent. write_error() is ECANCELED then.
+  void stop_writing();
+  /// Between these two, writes belong together: the time for reading starts when the last one is done, and no
+  /// time runs between one and the next.
+  void begin_writes() noexcept { more_to_write_ = true; }
+  void end_writes();
   bool writing() const noexcept { return writing_; }
   /// errno of the write that failed, 0 if none did. A peer may still answer then, so reading goes on.
   int write_error() const noexcept { return write_error_; }
+  /// errno of the file that could not be read, ENODATA if it became shorter; 0 if none did. Part of the write
+  /// is missing then.
+  int file_error() const noexcept { return file_error_; }
+  /// The socket is of no more use: broken, timed out or aborted.
+  bool failed() const noexcept { return failure_ != SocketStatus::ok; }
   /// Waits until nothing is being sent, or sending failed.
   detail::WaitPoint::Awaiter wait_for_write() noexcept { return write_point_.wait(); }
 
@@ -206,8 +224,13 @@ class Socket : public detail::Recycled {
   void continue_if_drained();
   void drop_received() noexcept;
   void uncharge(std::uint64_t bytes) noexcept;
+  void begin_write(Duration timeout, TimePoint now);
   void send_rest();
+  void continue_file();
+  void file_step_done(int result);
+  void restart_write_clock();
   void end_write(int error);
+  void start_read_clock();
   void fail(SocketStatus status, int code);
   void stir();
   void reader_waits(Duration timeout, std::uint64_t expected_bytes, std::uint64_t discard_bytes);
@@ -236,8 +259,10 @@ class Socket : public detail::Recycled {
   Address address_;
   detail::String head_;
   detail::SharedBytes body_;
-  std::size_t write_offset_ = 0;
-  std::array<iovec, 2> parts_{};
+  ring::Lease chunk_;
+  std::unique_ptr<FileTransfer> transfer_;
+  std::array<std::span<const char>, 3> unsent_{};
+  std::array<iovec, 3> parts_{};
   msghdr message_{};
 
   TimePoint write_deadline_ = kNever;  // of connecting, too
@@ -251,11 +276,14 @@ class Socket : public detail::Recycled {
   std::uint64_t bytes_received_ = 0;
   int system_code_ = 0;
   int write_error_ = 0;
+  int file_error_ = 0;
   SocketStatus failure_ = SocketStatus::ok;
   Receiving receiving_ = Receiving::multishot;
   bool tcp_ = false;  // and so the kernel can gather and throw away
   bool connecting_ = false;
   bool writing_ = false;
+  bool more_to_write_ = false;
+  bool stopping_ = false;  // the write that is in flight shall be the last
   bool ended_ = false;
   bool paused_ = false;  // receiving was stopped because too many bytes are unread
   bool retiring_ = false;

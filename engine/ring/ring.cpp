@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string>
 
+#include <poll.h>
+
 #include "engine/base/system_error.hpp"
 
 namespace sluice::ring {
@@ -126,8 +128,12 @@ void Ring::accept_multishot(Operation& operation, int fd) {
   io_uring_prep_multishot_accept(&start(operation), fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
-void Ring::read(Operation& operation, int fd, std::span<char> bytes) {
-  io_uring_prep_read(&start(operation), fd, bytes.data(), static_cast<unsigned>(bytes.size()), 0);
+void Ring::read(Operation& operation, int fd, std::span<char> bytes, std::uint64_t offset) {
+  io_uring_prep_read(&start(operation), fd, bytes.data(), static_cast<unsigned>(bytes.size()), offset);
+}
+
+void Ring::await_writable(Operation& operation, int fd) {
+  io_uring_prep_poll_add(&start(operation), fd, POLLOUT);
 }
 
 void Ring::cancel(const Operation& operation) {

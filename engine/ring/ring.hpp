@@ -54,7 +54,8 @@ class Ring {
   void send_message(Operation& operation, int fd, const msghdr& message);
   void connect(Operation& operation, int fd, const sockaddr& address, socklen_t size);
   void accept_multishot(Operation& operation, int fd);
-  void read(Operation& operation, int fd, std::span<char> bytes);
+  void read(Operation& operation, int fd, std::span<char> bytes, std::uint64_t offset = 0);
+  void await_writable(Operation& operation, int fd);
   /// Asks the kernel to end an operation early. The operation's own completion says what became of it.
   void cancel(const Operation& operation);
 

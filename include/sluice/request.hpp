@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <concepts>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include <sluice/body.hpp>
+#include <sluice/chunk.hpp>
 #include <sluice/detail/awaitable.hpp>
 #include <sluice/detail/memory.hpp>
 #include <sluice/detail/shared_bytes.hpp>
 #include <sluice/error.hpp>
+#include <sluice/generator.hpp>
 #include <sluice/headers.hpp>
 #include <sluice/method.hpp>
 #include <sluice/options.hpp>
@@ -52,9 +58,51 @@ class RequestSetters {
   /// Adds a query parameter. Parameters replace the query that stands in the URL (HTTPX's rule).
   Derived& query(std::string_view name, std::string_view value) &;
   Derived&& query(std::string_view name, std::string_view value) && { return std::move(query(name, value)); }
-  /// The body; copied once. Content-Length is stated by itself, Content-Type is the caller's business.
+
+  // The body: the last one that is set counts. Content-Length or Transfer-Encoding is stated by itself, and
+  // where a Content-Type is named here, so is that, unless the caller states it. A Content-Length of the
+  // caller's must be true.
+
+  /// These bytes, copied once. Content-Type is the caller's business.
   Derived& content(std::string_view bytes) &;
   Derived&& content(std::string_view bytes) && { return std::move(content(bytes)); }
+  /// A JSON text as application/json; it is not looked at.
+  Derived& json(std::string_view text) &;
+  Derived&& json(std::string_view text) && { return std::move(json(text)); }
+  /// The regular file at `path`, opened each time the request is sent, with the size it has then. When it
+  /// cannot be opened or read, SystemError with errno; when it becomes shorter meanwhile,
+  /// LocalProtocolError.
+  Derived& file(std::string_view path) &;
+  Derived&& file(std::string_view path) && { return std::move(file(path)); }
+  /// What a coroutine gives, in the chunked coding; it is asked for the next chunk when the kernel has taken
+  /// the one before. Can be sent once: a second time gives StreamConsumed. It runs on the shard and is
+  /// destroyed when the response or an error comes first. What it throws ends the request: an Error as the
+  /// request's error, anything else comes out of the await as it is, also out of `.as_result()`.
+  Derived& body(Generator<Chunk> generator) &;
+  Derived&& body(Generator<Chunk> generator) && { return std::move(body(std::move(generator))); }
+  /// The same with a Content-Length of so many bytes; LocalProtocolError if it gives less or more. The last
+  /// chunk is sent when the generator has ended.
+  Derived& body(Generator<Chunk> generator, std::uint64_t length) &;
+  Derived&& body(Generator<Chunk> generator, std::uint64_t length) && {
+    return std::move(body(std::move(generator), length));
+  }
+  /// Adds a field to a form: application/x-www-form-urlencoded, or multipart/form-data with files in it.
+  Derived& form_field(std::string_view name, std::string_view value) &;
+  Derived&& form_field(std::string_view name, std::string_view value) && {
+    return std::move(form_field(name, value));
+  }
+  /// Adds a file to a form. Fields stand before files, as in HTTPX. The boundary is that of the caller's
+  /// Content-Type, or random.
+  Derived& form_file(std::string_view name, FormFile file) &;
+  Derived&& form_file(std::string_view name, FormFile file) && {
+    return std::move(form_file(name, std::move(file)));
+  }
+  /// Sends the head with "Expect: 100-continue" and the body when the server asks for it, or after `wait`. A
+  /// final response instead is delivered, and the body stays at home. Without a body it has no effect.
+  Derived& expect_continue(Duration wait = std::chrono::seconds(1)) &;
+  Derived&& expect_continue(Duration wait = std::chrono::seconds(1)) && {
+    return std::move(expect_continue(wait));
+  }
   /// The body of the response is not wanted: it is thrown away as it comes, in the kernel where it can, and
   /// the content stays empty. For a response that is not streamed.
   Derived& discard_body() &;
@@ -100,8 +148,12 @@ class Request : public detail::RequestSetters<Request> {
   const Url& url() const noexcept { return url_; }
   const Headers& headers() const noexcept { return headers_; }
   Headers& headers() noexcept { return headers_; }
-  std::string_view body() const noexcept { return body_.view(); }
-  const detail::SharedBytes& shared_body() const noexcept { return body_; }
+  using RequestSetters::body;
+  /// The body if it is bytes (content() or json()); otherwise empty.
+  std::string_view body() const noexcept { return body_.bytes().view(); }
+  const detail::SharedBytes& shared_body() const noexcept { return body_.bytes(); }
+  /// Whether the request can be sent again: not when its body is a generator.
+  bool replayable() const noexcept { return body_.replayable(); }
   const std::function<void(const InformationalResponse&)>& informational_observer() const noexcept {
     return on_informational_;
   }
@@ -116,7 +168,8 @@ class Request : public detail::RequestSetters<Request> {
   Method method_;
   Url url_;
   Headers headers_;
-  detail::SharedBytes body_;
+  detail::RequestBody body_;
+  Duration continue_wait_ = std::chrono::seconds(1);
   Timeout timeout_;
   bool discards_body_ = false;
   std::function<void(const InformationalResponse&)> on_informational_;
@@ -153,7 +206,50 @@ Derived& RequestSetters<Derived>::query(std::string_view name, std::string_view 
 template <class Derived>
 Derived& RequestSetters<Derived>::content(std::string_view bytes) & {
   auto& self = static_cast<Derived&>(*this);
-  self.request().body_ = SharedBytes(bytes);
+  self.request().body_ = RequestBody(SharedBytes(bytes));
+  return self;
+}
+template <class Derived>
+Derived& RequestSetters<Derived>::json(std::string_view text) & {
+  auto& self = static_cast<Derived&>(*this);
+  self.request().body_ = RequestBody(SharedBytes(text), true);
+  return self;
+}
+template <class Derived>
+Derived& RequestSetters<Derived>::file(std::string_view path) & {
+  auto& self = static_cast<Derived&>(*this);
+  self.request().body_ = RequestBody(FileBody{SharedBytes(path)});
+  return self;
+}
+template <class Derived>
+Derived& RequestSetters<Derived>::body(Generator<Chunk> generator) & {
+  auto& self = static_cast<Derived&>(*this);
+  self.request().body_ = RequestBody(std::make_shared<GeneratedBody>(std::move(generator), std::nullopt));
+  return self;
+}
+template <class Derived>
+Derived& RequestSetters<Derived>::body(Generator<Chunk> generator, std::uint64_t length) & {
+  auto& self = static_cast<Derived&>(*this);
+  self.request().body_ = RequestBody(std::make_shared<GeneratedBody>(std::move(generator), length));
+  return self;
+}
+template <class Derived>
+Derived& RequestSetters<Derived>::form_field(std::string_view name, std::string_view value) & {
+  auto& self = static_cast<Derived&>(*this);
+  self.request().body_.add_field(name, value);
+  return self;
+}
+template <class Derived>
+Derived& RequestSetters<Derived>::form_file(std::string_view name, FormFile file) & {
+  auto& self = static_cast<Derived&>(*this);
+  self.request().body_.add_file(name, std::move(file));
+  return self;
+}
+template <class Derived>
+Derived& RequestSetters<Derived>::expect_continue(Duration wait) & {
+  auto& self = static_cast<Derived&>(*this);
+  self.request().headers_.set("Expect", "100-continue");
+  self.request().continue_wait_ = wait;
   return self;
 }
 template <class Derived>

@@ -3,6 +3,7 @@
 
 /// All of sluice.
 
+#include <sluice/body.hpp>
 #include <sluice/chunk.hpp>
 #include <sluice/client.hpp>
 #include <sluice/combinators.hpp>

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "engine/http/upload.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "engine/wire/response_writer.hpp"
+
+namespace sluice::http {
+
+Upload::Upload(Parts parts) noexcept : Upload(std::move(parts), {}, std::nullopt, false) {}
+
+Upload::Upload(Generator<Chunk> generator, std::optional<std::uint64_t> length) noexcept
+    : Upload({}, std::move(generator), length, true) {}
+
+Upload::Upload(Parts parts, Generator<Chunk> generator, std::optional<std::uint64_t> length,
+               bool generated) noexcept
+    : parts_(std::move(parts)),
+      generator_(std::move(generator)),
+      generated_(generated),
+      missing_(length),
+      continue_timer_(*this,
+                      [](detail::Timer& timer) { static_cast<ContinueTimer&>(timer).upload->proceed(); }),
+      ended_(*this, [](detail::ReadyNode& node) { static_cast<Ended&>(node).upload->ended(); }) {}
+
+Upload::~Upload() {
+  task_.reset();
+  if (socket_ != nullptr) socket_->end_writes();
+}
+
+void Upload::start(net::Socket& socket, detail::String head, Duration timeout, TimePoint now) {
+  socket_ = &socket;
+  timeout_ = timeout;
+  socket.begin_writes();
+  socket.write(std::move(head), {}, timeout, now);
+  task_ = run();
+  task_.start(ended_);
+}
+
+void Upload::proceed() {
+  may_proceed_ = true;
+  continue_timer_.disarm();
+  go_ahead_.notify();
+}
+
+Task<void> Upload::run() {
+  if (!co_await written()) co_return;
+  if (continue_wait_) co_await wait_for_continue();
+  if (generated_)
+    co_await send_generated();
+  else
+    co_await send_parts();
+}
+
+/// Waits for the end of the current write; false if it has failed, and the reader will see why.
+Task<bool> Upload::written() {
+  while (socket_->writing() && !socket_->failed()) co_await socket_->wait_for_write();
+  co_return socket_->write_error() == 0 && !socket_->failed();
+}
+
+Task<void> Upload::wait_for_continue() {
+  continue_timer_.arm(net::after(Clock::now(), *continue_wait_));
+  while (!may_proceed_) co_await go_ahead_.wait();
+}
+
+Task<void> Upload::send_parts() {
+  for (Part& part : parts_) {
+    if (auto* file = std::get_if<net::File>(&part))
+      socket_->write(std::move(*file), timeout_);
+    else
+      socket_->write({}, std::get<detail::SharedBytes>(part), timeout_);
+    bool whole = co_await written();
+    if (int code = socket_->file_error(); code == ENODATA)
+      fail(ErrorKind::local_protocol_error, "the file became shorter while it was sent");
+    else if (code != 0)
+      fail(ErrorKind::system_error, std::string("the file cannot be read: ") + std::strerror(code), code);
+    if (!whole) co_return;
+  }
+  complete_ = true;
+}
+
+Task<void> Upload::send_generated() {
+  std::optional<Chunk> chunk = co_await next_chunk();
+  while (chunk) {
+    std::optional<Chunk> current = std::move(chunk);
+    chunk.reset();
+    if (!count(current)) co_return;
+    // A request that is whole on the wire may be answered, so the end is awaited before: nothing may follow.
+    bool last = missing_ == 0;
+    if (last && !count(chunk = co_await next_chunk())) co_return;
+    write_chunk(*std::move(current));
+    if (!co_await written()) co_return;
+    if (!last) chunk = co_await next_chunk();
+  }
+  if (missing_.value_or(0) != 0)
+    co_return fail(ErrorKind::local_protocol_error, "the body's generator gave less than the stated length");
+  if (!missing_) {
+    socket_->write(detail::String(wire::kLastChunk), {}, timeout_);
+    if (!co_await written()) co_return;
+  }
+  complete_ = true;
+}
+
+/// The next chunk that is not empty: an empty one would end the body.
+Task<std::optional<Chunk>> Upload::next_chunk() {
+  std::optional<Chunk> chunk = co_await generator_.next();
+  while (chunk && chunk->size() == 0) chunk = co_await generator_.next();
+  co_return chunk;
+}
+
+/// Takes a chunk off what is missing; false if there is too much.
+bool Upload::count(const std::optional<Chunk>& chunk) {
+  if (!missing_ || !chunk) return true;
+  if (chunk->size() > *missing_) {
+    fail(ErrorKind::local_protocol_error, "the body's generator gave more than the stated length");
+    return false;
+  }
+  *missing_ -= chunk->size();
+  return true;
+}
+
+void Upload::write_chunk(Chunk chunk) {
+  detail::String line;
+  if (!missing_) wire::write_chunk_line(line, chunk.size());
+  socket_->write(std::move(line), std::move(chunk).take_lease(),
+                 missing_ ? std::string_view() : wire::kChunkEnd, timeout_);
+}
+
+void Upload::fail(ErrorKind kind, std::string message, int system_code) {
+  Error::Facts facts(kind, Phase::write, std::move(message));
+  facts.system_code = system_code;
+  fault_ = Error(std::move(facts));
+}
+
+/// The task has ended, one way or the other.
+void Upload::ended() {
+  if (task_.failed()) thrown_ = task_.promise().take_exception();
+  if (failed()) return socket_->abort();  // what is on the wire must not pass for a whole request
+  socket_->end_writes();
+}
+
+}  // namespace sluice::http
