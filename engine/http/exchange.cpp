@@ -95,7 +95,7 @@ void Exchange::send(const Request& request, wire::ResponseHead& head) {
   detail::String text;
   wire::write_request_head(text, request.method(), request.url().raw_path(), request.headers());
   if (upload_ != nullptr)
-    upload_->start(socket(), std::move(text), timeout_.write, start_);
+    upload_->start(socket(), std::move(text), timeout_.write);
   else
     socket().write(std::move(text), request.shared_body(), timeout_.write, start_);
 }

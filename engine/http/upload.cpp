@@ -29,13 +29,17 @@ Upload::~Upload() {
   if (socket_ != nullptr) socket_->end_writes();
 }
 
-void Upload::start(net::Socket& socket, detail::String head, Duration timeout, TimePoint now) {
+void Upload::start(net::Socket& socket, detail::String head, Duration timeout) {
   socket_ = &socket;
+  head_ = std::move(head);
   timeout_ = timeout;
   socket.begin_writes();
-  socket.write(std::move(head), {}, timeout, now);
   task_ = run();
   task_.start(ended_);
+}
+
+bool Upload::complete() const noexcept {
+  return last_started_ && !socket_->writing() && socket_->write_error() == 0;
 }
 
 void Upload::proceed() {
@@ -45,7 +49,14 @@ void Upload::proceed() {
 }
 
 Task<void> Upload::run() {
-  if (!co_await written()) co_return;
+  if (missing_ == 0) {  // the request is whole with its head, so what must not follow is looked for before
+    std::optional<Chunk> chunk = co_await next_chunk();
+    if (chunk && !count(*chunk)) co_return;
+    last_started_ = true;
+  }
+  socket_->write(std::move(head_), {}, timeout_);
+  bool head_written = co_await written();
+  if (!head_written) co_return;
   if (continue_wait_) co_await wait_for_continue();
   if (generated_)
     co_await send_generated();
@@ -66,6 +77,7 @@ Task<void> Upload::wait_for_continue() {
 
 Task<void> Upload::send_parts() {
   for (Part& part : parts_) {
+    last_started_ = &part == &parts_.back();
     if (auto* file = std::get_if<net::File>(&part))
       socket_->write(std::move(*file), timeout_);
     else
@@ -77,29 +89,29 @@ Task<void> Upload::send_parts() {
       fail(ErrorKind::system_error, std::string("the file cannot be read: ") + std::strerror(code), code);
     if (!whole) co_return;
   }
-  complete_ = true;
 }
 
 Task<void> Upload::send_generated() {
   std::optional<Chunk> chunk = co_await next_chunk();
   while (chunk) {
-    std::optional<Chunk> current = std::move(chunk);
-    chunk.reset();
-    if (!count(current)) co_return;
+    if (!count(*chunk)) co_return;
     // A request that is whole on the wire may be answered, so the end is awaited before: nothing may follow.
     bool last = missing_ == 0;
-    if (last && !count(chunk = co_await next_chunk())) co_return;
-    write_chunk(*std::move(current));
-    if (!co_await written()) co_return;
-    if (!last) chunk = co_await next_chunk();
+    std::optional<Chunk> following;
+    if (last) following = co_await next_chunk();
+    if (following && !count(*following)) co_return;
+    last_started_ = last;
+    write_chunk(*std::move(chunk));
+    bool whole = co_await written();
+    if (!whole) co_return;
+    if (last) break;
+    chunk = co_await next_chunk();
   }
   if (missing_.value_or(0) != 0)
     co_return fail(ErrorKind::local_protocol_error, "the body's generator gave less than the stated length");
-  if (!missing_) {
-    socket_->write(detail::String(wire::kLastChunk), {}, timeout_);
-    if (!co_await written()) co_return;
-  }
-  complete_ = true;
+  if (missing_) co_return;
+  last_started_ = true;
+  socket_->write(detail::String(wire::kLastChunk), {}, timeout_);
 }
 
 /// The next chunk that is not empty: an empty one would end the body.
@@ -110,13 +122,13 @@ Task<std::optional<Chunk>> Upload::next_chunk() {
 }
 
 /// Takes a chunk off what is missing; false if there is too much.
-bool Upload::count(const std::optional<Chunk>& chunk) {
-  if (!missing_ || !chunk) return true;
-  if (chunk->size() > *missing_) {
+bool Upload::count(const Chunk& chunk) {
+  if (!missing_) return true;
+  if (chunk.size() > *missing_) {
     fail(ErrorKind::local_protocol_error, "the body's generator gave more than the stated length");
     return false;
   }
-  *missing_ -= chunk->size();
+  *missing_ -= chunk.size();
   return true;
 }
 

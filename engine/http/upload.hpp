@@ -39,11 +39,11 @@ class Upload : public detail::Recycled {
   void expect_continue(Duration wait) noexcept { continue_wait_ = wait; }
 
   /// Sends the head, then the body. The socket must outlive the upload. Call once.
-  void start(net::Socket& socket, detail::String head, Duration timeout, TimePoint now);
+  void start(net::Socket& socket, detail::String head, Duration timeout);
   /// The server said 100 (Continue).
   void proceed();
   /// All has been sent.
-  bool complete() const noexcept { return complete_; }
+  bool complete() const noexcept;
 
   /// Why the upload has failed on this side. The socket is aborted then; what the generator threw is in
   /// thrown(), other faults are in fault().
@@ -71,7 +71,7 @@ class Upload : public detail::Recycled {
   Task<void> send_generated();
   Task<std::optional<Chunk>> next_chunk();
   void write_chunk(Chunk chunk);
-  bool count(const std::optional<Chunk>& chunk);
+  bool count(const Chunk& chunk);
   void fail(ErrorKind kind, std::string message, int system_code = 0);
   void ended();
 
@@ -82,11 +82,12 @@ class Upload : public detail::Recycled {
   std::optional<Duration> continue_wait_;
 
   net::Socket* socket_ = nullptr;
+  detail::String head_;
   Duration timeout_{};
   detail::WaitPoint go_ahead_;
   ContinueTimer continue_timer_;
   bool may_proceed_ = false;
-  bool complete_ = false;
+  bool last_started_ = false;  // the write of the last piece, after which nothing is asked of the generator
   std::optional<Error> fault_;
   std::exception_ptr thrown_;
   Ended ended_;
