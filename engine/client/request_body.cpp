@@ -85,6 +85,10 @@ Result<std::unique_ptr<Upload>> file_upload(Request& request, const FileBody& bo
   if (!file) return of_request(request, file.error());
   auto stated = state_length(request, file->size(), true);
   if (!stated) return std::move(stated).error();
+  if (file->size() == 0) {
+    wants_continue(request, false);
+    return std::unique_ptr<Upload>();
+  }
   Upload::Parts parts;
   parts.emplace_back(*std::move(file));
   return std::make_unique<Upload>(std::move(parts));
