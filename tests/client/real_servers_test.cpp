@@ -52,6 +52,7 @@ class Server {
   std::string url(std::string_view path) const {
     return "http://127.0.0.1:" + std::to_string(port_) + std::string(path);
   }
+  std::string path_of(const std::string& name) const { return folder_ + "/" + name; }
   void write_file(const std::string& name, const std::string& content) {
     std::filesystem::create_directories(std::filesystem::path(folder_ + "/" + name).parent_path());
     std::ofstream(folder_ + "/" + name, std::ios::binary) << content;
@@ -146,6 +147,9 @@ http {
     location = /post { return 200 "posted\n"; }
     location = /moved { return 302 /there; }
     location = /nothing { return 204; }
+    location /put/ { alias )" +
+               folder_ +
+               R"(/files/; dav_methods PUT; }
     # Only a filtered response of unknown length is chunked.
     location /chunked/ { alias )" +
                folder_ +
@@ -295,6 +299,37 @@ TEST_F(NginxTest, StreamingALargeFile) {
     while (auto chunk = co_await body.next()) received += chunk->view();
     EXPECT_TRUE(received == large);
   });
+  expect_quiet(client);
+}
+
+TEST_F(NginxTest, UploadsOfEveryKind) {
+  Nginx nginx;
+  const std::string text = patterned_bytes(3'000'000);
+  nginx.write_file("files/source.txt", text);
+  ASSERT_TRUE(nginx.start());
+  AsyncClient client(shard(), ClientOptions().timeout(kPatience));
+  auto pieces = [](std::string whole) -> Generator<Chunk> {
+    for (std::size_t at = 0; at < whole.size(); at += 100'000) {
+      if (at % 700'000 == 0) co_await yield();
+      co_yield Chunk(std::string_view(whole).substr(at, 100'000));
+    }
+  };
+  for (bool expect : {false, true}) {
+    for (int kind = 0; kind < 4; ++kind) {
+      auto request = client.put(nginx.url("/put/target.txt"));
+      if (expect) request.expect_continue(kPatience);  // nginx does say 100
+      if (kind == 0) request.content(text);
+      if (kind == 1) request.file(nginx.path_of("files/source.txt"));
+      if (kind == 2) request.body(pieces(text));
+      if (kind == 3) request.body(pieces(text), text.size());
+      auto response = run(std::move(request).as_result());
+      ASSERT_TRUE(response) << response.error().what();
+      EXPECT_TRUE(response->is_success()) << response->status();
+      EXPECT_TRUE(get(client, nginx.url("/target.txt")).value().content() == text);
+      std::filesystem::remove(nginx.path_of("files/target.txt"));
+    }
+  }
+  EXPECT_EQ(client.pool_stats().opened, 1U);
   expect_quiet(client);
 }
 

@@ -635,7 +635,7 @@ TEST_F(UploadTest, WhatAGeneratorThrowsReachesTheCaller) {
     throw std::runtime_error("no more blocks");
   };
   for (int after : {0, 1, 3}) {
-    EXPECT_THROW(run(client.put(peer.url()).body(throwing(after)).as_result()), std::runtime_error);
+    EXPECT_THROW((void)run(client.put(peer.url()).body(throwing(after)).as_result()), std::runtime_error);
     expect_cut(client);
     EXPECT_THROW(run([&]() -> Task<void> { co_await client.put(peer.url()).body(throwing(after)); }),
                  std::runtime_error);

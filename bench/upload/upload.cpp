@@ -2,14 +2,21 @@
 // What it costs to send a file that is in the page cache, way by way: CPU of this process (all its threads,
 // so the kernel's io workers too) for each GB. The sink is a child that throws everything away.
 //
-//   upload_limit FILE --way read|pread|splice|sendfile [--block BYTES] [--blocks 2] [--gigabytes 4] [--sink
-//   copy]
+// The ways "file" and "generator" are what sluice makes of it, with HTTP on top.
+//
+//   upload FILE --way read|pread|splice|sendfile|file|generator [--gigabytes 4] [--sink copy]
+//               [--block BYTES] [--blocks 2]
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <limits>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fcntl.h>
@@ -24,6 +31,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <sluice/sluice.hpp>
+
 #include "bench/common/command_line.hpp"
 #include "bench/common/raw_ring.hpp"
 
@@ -37,7 +46,7 @@ int check(int result, const char* what) {
 // A process that reads a connection to its end, copying or not.
 class Sink {
  public:
-  explicit Sink(bool copies) {
+  Sink(bool copies, bool connect) {
     int listener = check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -47,30 +56,51 @@ class Sink {
     check(::bind(listener, raw, size), "bind");
     check(::listen(listener, 1), "listen");
     check(::getsockname(listener, raw, &size), "getsockname");
+    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
     child_ = check(::fork(), "fork");
     if (child_ == 0) swallow(::accept(listener, nullptr, nullptr), copies);
     close(listener);
+    if (!connect) return;
     fd_ = check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
     int on = 1;
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     check(::connect(fd_, raw, size), "connect");
   }
   ~Sink() {
-    close(fd_);
+    if (fd_ >= 0) close(fd_);
     waitpid(child_, nullptr, 0);
   }
   int fd() const { return fd_; }
+  const std::string& url() const { return url_; }
 
  private:
+  // What begins as an HTTP request is answered once it is whole.
   [[noreturn]] static void swallow(int fd, bool copies) {
     static std::array<char, 256 * 1024> buffer;
-    while (::recv(fd, buffer.data(), buffer.size(), copies ? 0 : MSG_TRUNC) > 0) {
+    for (std::int64_t missing = -1;;) {
+      bool look = missing < 0;
+      std::size_t size = look ? 1024 : buffer.size();
+      ssize_t count = ::recv(fd, buffer.data(), size, look || copies ? 0 : MSG_TRUNC);
+      if (count <= 0) _exit(0);
+      if (look) missing = expected_bytes({buffer.data(), static_cast<std::size_t>(count)});
+      missing -= count;
+      if (missing != 0) continue;
+      constexpr std::string_view kReply = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+      (void)!::send(fd, kReply.data(), kReply.size(), MSG_NOSIGNAL);
+      missing = -1;
     }
-    _exit(0);
+  }
+  static std::int64_t expected_bytes(std::string_view start) {
+    constexpr std::string_view kLength = "Content-Length: ";
+    if (!start.starts_with("PUT ")) return std::numeric_limits<std::int64_t>::max();
+    std::size_t head = start.find("\r\n\r\n") + 4;
+    std::size_t length = start.find(kLength) + kLength.size();
+    return std::strtoll(start.data() + length, nullptr, 10) + static_cast<std::int64_t>(head);
   }
 
-  int fd_;
+  int fd_ = -1;
   pid_t child_;
+  std::string url_;
 };
 
 // The file over and over, until so many bytes have been sent.
@@ -223,6 +253,28 @@ void by_sendfile(Transfer t) {
   }
 }
 
+// Our own blocks, over and over.
+sluice::Generator<sluice::Chunk> blocks(std::size_t size, std::uint64_t total) {
+  const std::string block(size, 'x');
+  for (; total > 0; total -= std::min<std::uint64_t>(size, total))
+    co_yield sluice::Chunk(std::string_view(block).substr(0, std::min<std::uint64_t>(size, total)));
+}
+
+// The same through the client, as PUT requests of the size of the file.
+void by_sluice(Transfer t, const std::string& url, const std::string& path, bool from_file) {
+  sluice::Shard shard;
+  sluice::AsyncClient client(shard);
+  for (std::uint64_t left = t.left; left > 0; left -= std::min(left, t.file_bytes)) {
+    auto request = client.put(url);
+    if (from_file)
+      request.file(path);
+    else
+      request.body(blocks(t.block, t.file_bytes), t.file_bytes);
+    if (shard.block_on(std::move(request).as_result()).value().status() != 200)
+      throw std::runtime_error("the sink is not content");
+  }
+}
+
 double cpu_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -241,7 +293,8 @@ void body(bench::CommandLine& line) {
   transfer.blocks = line.number("--blocks", 2, 1, 64);
   transfer.left = std::uint64_t{line.number("--gigabytes", 4, 1, 1000)} * 1'000'000'000;
   line.finish();
-  Sink sink(copies);
+  bool ours = way == "file" || way == "generator";
+  Sink sink(copies, !ours);
   transfer.file = check(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "open");
   transfer.socket = sink.fd();
   struct stat status {};
@@ -260,11 +313,16 @@ void body(bench::CommandLine& line) {
     by_splice(transfer);
   else if (way == "sendfile")
     by_sendfile(transfer);
+  else if (ours)
+    by_sluice(transfer, sink.url(), path, way == "file");
   else
     throw std::invalid_argument("no such way: " + way);
   std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  std::printf("%-8s %7zu x %u  %.3f CPU s/GB  %.2f GB/s\n", way.c_str(), transfer.block, transfer.blocks,
-              (cpu_seconds() - cpu) / gigabytes, gigabytes / elapsed.count());
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::printf("%-9s %7zu x %u  %.3f CPU s/GB  %.2f GB/s  %ld KiB\n", way.c_str(), transfer.block,
+              transfer.blocks, (cpu_seconds() - cpu) / gigabytes, gigabytes / elapsed.count(),
+              usage.ru_maxrss);
   close(transfer.file);
 }
 
