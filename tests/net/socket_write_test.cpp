@@ -25,7 +25,7 @@ class SocketWriteTest : public ShardTest {
   ~SocketWriteTest() override { std::filesystem::remove_all(folder_); }
 
   Task<Socket::Pointer> connected(const Peer& peer) {
-    Socket::Pointer socket = Socket::make(shard().loop());
+    Socket::Pointer socket = Socket::make(shard().loop(), budget());
     EXPECT_EQ(co_await socket->connect(peer.address(), kNever), SocketStatus::ok);
     co_return socket;
   }
