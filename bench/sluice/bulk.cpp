@@ -46,7 +46,8 @@ class Client {
     for (;;) {
       auto response = co_await client_.stream(sluice::Method::Get, load_.url);
       response.raise_for_status();
-      while (auto chunk = co_await response.next()) bytes_ += chunk->size();
+      auto body = response.iter_raw();
+      while (auto chunk = co_await body.next()) bytes_ += chunk->size();
       ++replies_;
     }
   }

@@ -405,7 +405,8 @@ ReadOutcome Socket::take_input() {
 }
 
 void Socket::reader_waits(Duration timeout, std::uint64_t expected_bytes, std::uint64_t discard_bytes) {
-  loop_->receiver_waits();
+  expects_reply_ = expected_bytes == 0;
+  if (expects_reply_) loop_->receiver_waits();
   input_used_up();
   read_timeout_ = timeout;
   discard_wanted_bytes_ = discard_bytes;
@@ -423,7 +424,7 @@ void Socket::start_to_discard() {
 }
 
 void Socket::reader_left() noexcept {
-  loop_->receiver_served();
+  if (expects_reply_) loop_->receiver_served();
   read_deadline_ = kNever;
   if (discard_wanted_bytes_ == 0) return;
   discard_wanted_bytes_ = 0;

@@ -284,6 +284,7 @@ class Socket : public detail::Recycled {
   bool writing_ = false;
   bool more_to_write_ = false;
   bool stopping_ = false;  // the write that is in flight shall be the last
+  bool expects_reply_ = false;  // the reader that waits does, and not the rest of a body
   bool ended_ = false;
   bool paused_ = false;  // receiving was stopped because too many bytes are unread
   bool retiring_ = false;

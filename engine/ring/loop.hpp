@@ -57,7 +57,7 @@ class Loop {
 
   void add_resident(Resident& resident) noexcept { residents_.push_back(resident); }
 
-  /// How many receivers expect bytes soon: what a batch of completions is sized by.
+  /// How many receivers expect a few bytes soon, such as replies: what a batch of completions is sized by.
   void receiver_waits() noexcept { ++waiting_receivers_; }
   void receiver_served() noexcept { --waiting_receivers_; }
 
