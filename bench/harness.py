@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the comparisons share: pinned processes, what they used, and the origins that clients run against."""
+import gzip
 import os
+import random
 import re
 import socket
 import subprocess
@@ -12,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+BULK_BODY_BYTES = 100_000_000
+WORDS_PER_LINE = 10
 GRACE_SECONDS = 10  # a client that runs this much longer than told is killed
 
 
@@ -122,7 +126,7 @@ http {{
   sendfile on; tcp_nopush on;
   client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
   uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
-  server {{ listen 127.0.0.1:{port} backlog=4096; root {directory}; location = / {{ {location} }} }}
+  server {{ listen 127.0.0.1:{port} backlog=4096; location = / {{ {location} }} }}
 }}
 """
 
@@ -138,20 +142,45 @@ def nginx_reply_origin(options, body_bytes):
     return nginx_origin(options, f'return 200 "{"x" * body_bytes}";')
 
 
-def nginx_file_origin(options, write_file, headers=""):
-    """nginx that sends, with sendfile, the file that write_file(path) makes."""
-    return nginx_origin(options, f"{headers} try_files /content =404;", write_file)
+@contextmanager
+def nginx_file_origin(options, content, headers=""):
+    """nginx that sends the content with sendfile; gives its URL and the file."""
+    with tempfile.TemporaryDirectory(prefix="sluice-body-") as directory:
+        file = Path(directory) / "body"
+        file.write_bytes(content)
+        file.parent.chmod(0o755)  # nginx may not run as the user who made it
+        with nginx_origin(options, f"root {directory}; {headers} try_files /body =404;") as url:
+            yield url, file
+
+
+def bulk_origin(options, kind):
+    """The same, with a large body: "random" bytes, "text" in lines, or "gzip" of that text."""
+    if kind == "random":
+        return nginx_file_origin(options, os.urandom(BULK_BODY_BYTES))
+    text = text_of(BULK_BODY_BYTES)
+    if kind == "text":
+        return nginx_file_origin(options, text)
+    return nginx_file_origin(options, gzip.compress(text, 6, mtime=0), "add_header Content-Encoding gzip;")
+
+
+def text_of(size):
+    """Lines of words, the n-th of which is about 1/n as frequent as the first, as in a language."""
+    source = random.Random(1)
+    letters = "etaoinshrdlucmfwypvbgkjqxz"
+    words = ["".join(source.choice(letters[:source.randint(1, 26)]) for _ in range(source.randint(2, 10)))
+             for _ in range(20_000)]
+    # The period is far longer than the window of gzip.
+    chosen = source.choices(words, [1 / rank for rank in range(1, len(words) + 1)], k=600_000)
+    text = "\n".join(" ".join(chosen[at:at + WORDS_PER_LINE]) for at in range(0, len(chosen), WORDS_PER_LINE)) + "\n"
+    return (text.encode() * (size // len(text) + 1))[:size]
 
 
 @contextmanager
-def nginx_origin(options, location, write_file=None):
+def nginx_origin(options, location):
     if not exists("nginx") and exists("/usr/sbin/nginx"):
         os.environ["PATH"] += ":/usr/sbin"
     with tempfile.TemporaryDirectory(prefix="sluice-nginx-") as name:
         directory, port = Path(name), free_port()
-        directory.chmod(0o755)  # a worker may run as another user
-        if write_file:
-            write_file(directory / "content")
         configuration = directory / "nginx.conf"
         configuration.write_text(NGINX_CONFIGURATION.format(directory=directory, port=port, location=location))
         command = ["nginx", "-p", name, "-e", "stderr", "-c", str(configuration)]

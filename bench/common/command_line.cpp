@@ -78,12 +78,16 @@ void CommandLine::finish() const {
   if (!words_.empty()) throw std::invalid_argument("unexpected " + quoted(words_.front()));
 }
 
+double take_seconds(CommandLine& line) {
+  std::string_view seconds = line.value("-d").value_or("3");
+  if (seconds.ends_with('s')) seconds.remove_suffix(1);
+  return parsed("-d", seconds, 0.01, 3600.0);
+}
+
 Load take_load(CommandLine& line) {
   Load load;
   load.connections = line.number("-c", 64, 1, 10'000);
-  std::string_view seconds = line.value("-d").value_or("3");
-  if (seconds.ends_with('s')) seconds.remove_suffix(1);
-  load.seconds = parsed("-d", seconds, 0.01, 3600.0);
+  load.seconds = take_seconds(line);
   load.url = line.positional("URL");
   split_url(load);
   return load;

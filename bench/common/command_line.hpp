@@ -31,6 +31,7 @@ struct Load {
   double seconds;
 };
 
+double take_seconds(CommandLine& line);
 Load take_load(CommandLine& line);
 
 // Runs a program's body and turns what it throws into a message and an exit status (2: bad command line).

@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <string>
+#include <string_view>
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 namespace bench {
 namespace {
@@ -15,10 +16,12 @@ double microseconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
 }
 
-std::uint64_t resident_bytes() {
-  std::uint64_t all_pages = 0, resident_pages = 0;
-  std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
-  return resident_pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+// A field of /proc/self/status. The peak of getrusage() would count what the parent had before exec, too.
+unsigned long long status_bytes(std::string_view field) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(field)) return std::stoull(line.substr(field.size())) * 1024;
+  return 0;
 }
 
 }  // namespace
@@ -56,11 +59,8 @@ void Meter::report(Counters end) const {
 }
 
 void report_memory(std::uint64_t bytes) {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   std::printf("{\"bytes\": %llu, \"resident_bytes\": %llu, \"peak_resident_bytes\": %llu}\n",
-              static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(resident_bytes()),
-              static_cast<unsigned long long>(usage.ru_maxrss) * 1024);
+              static_cast<unsigned long long>(bytes), status_bytes("VmRSS:"), status_bytes("VmHWM:"));
   std::fflush(stdout);
 }
 

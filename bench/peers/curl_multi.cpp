@@ -2,7 +2,7 @@
 // libcurl at its best: multi interface, socket actions on epoll, easy handles and connections reused, each
 // body kept in memory.
 //
-//   curl_multi URL [-c 64] [-d 3] [--bulk] [--compressed]
+//   curl_multi URL [-c 64] [-d 3] [--bulk] [--buffer-size 16384] [--compressed]
 //
 // --bulk only counts the bytes of bodies, as they come. --compressed has their content coding undone.
 #include <algorithm>
@@ -24,10 +24,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr long kBulkBufferBytes = 128 << 10;
+constexpr unsigned kDefaultBufferBytes = 16 << 10;  // libcurl's own
 
 struct Options {
   bench::Load load;
+  unsigned buffer_size_bytes;
   bool bulk, compressed;
 };
 
@@ -83,9 +84,9 @@ class Client {
 
   void set_consumer(Transfer& transfer) {
     CURL* easy = transfer.easy.get();
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, static_cast<long>(options_.buffer_size_bytes));
     if (options_.compressed) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     if (options_.bulk) {
-      curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kBulkBufferBytes);
       curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, count);
       curl_easy_setopt(easy, CURLOPT_WRITEDATA, &bytes_);
     } else {
@@ -192,8 +193,11 @@ class Client {
 };
 
 void measure(bench::CommandLine& line) {
-  Options options{
-      .load = bench::take_load(line), .bulk = line.flag("--bulk"), .compressed = line.flag("--compressed")};
+  Options options{};
+  options.buffer_size_bytes = line.number("--buffer-size", kDefaultBufferBytes, 1024, CURL_MAX_READ_SIZE);
+  options.bulk = line.flag("--bulk");
+  options.compressed = line.flag("--compressed");
+  options.load = bench::take_load(line);
   line.finish();
   curl_global_init(CURL_GLOBAL_DEFAULT);
   Client client(options);
