@@ -33,7 +33,7 @@ std::optional<Error> StreamState::claim() {
   if (consumed_)
     return Error(ErrorKind::stream_consumed, Phase::body,
                  "the body has been read, or partly, and is not kept");
-  if (error_ && error_->kind() == ErrorKind::stream_closed) return error_;
+  if (abandoned_) return abandonment();
   consumed_ = true;
   return std::nullopt;
 }
@@ -97,6 +97,10 @@ Task<Result<std::string_view>> StreamState::read(Pointer self) {
 
 // ---- ending
 
+Error StreamState::abandonment() {
+  return {ErrorKind::stream_closed, Phase::body, "the response has been closed"};
+}
+
 void StreamState::end_with(Error error) {
   error_ = std::move(error);
   response_.elapsed = Clock::now() - start_;
@@ -132,8 +136,9 @@ Task<void> StreamState::close(Pointer self) {
 }
 
 void StreamState::close_now() {
+  abandoned_ = true;
   next_.drop();
-  if (!closed()) end_with(Error(ErrorKind::stream_closed, Phase::body, "the response has been closed"));
+  if (!closed()) end_with(abandonment());
   exchange_.abandon();
 }
 

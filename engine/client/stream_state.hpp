@@ -63,6 +63,10 @@ class StreamState {
   const ReceiveLimits& limits() const noexcept { return limits_; }
   const Error& error() const { return *error_; }
   bool closed() const noexcept { return ended_ || error_; }
+  /// The caller has closed the response: what is left of the body is not to be had any more, even where it had
+  /// arrived.
+  bool abandoned() const noexcept { return abandoned_; }
+  static Error abandonment();
   bool consumed() const noexcept { return consumed_; }
 
  private:
@@ -83,8 +87,9 @@ class StreamState {
   TimePoint start_;
   ring::Lease next_;
   std::optional<Error> error_;
-  bool ended_ = false;     // the body came to its end
-  bool consumed_ = false;  // somebody began to read it
+  bool ended_ = false;      // the body came to its end
+  bool consumed_ = false;   // somebody began to read it
+  bool abandoned_ = false;  // the caller closed the response
 };
 
 }  // namespace sluice::detail
