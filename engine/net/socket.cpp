@@ -317,7 +317,8 @@ void Socket::resume_receiving() {
 }
 
 void Socket::received(ring::Completion completion) {
-  if (receiving_ == Receiving::discarding)
+  bool discarded = receiving_ == Receiving::discarding;
+  if (discarded)
     count_discarded(static_cast<std::uint64_t>(std::max(completion.result, 0)));
   else if (completion.result > 0)
     take_lease(completion);
@@ -325,7 +326,7 @@ void Socket::received(ring::Completion completion) {
     loop_->buffers().give_back(completion.buffer_id);
   if (retiring_) return free_if_quiet();
   if (!completion.more) receive_ended(completion.result);
-  bool more_to_discard = receiving_ == Receiving::discarding && discard_wanted_bytes_ != 0;
+  bool more_to_discard = discarded && discard_wanted_bytes_ != 0;
   bool news = completion.result > 0 && !more_to_discard;
   if (news || ended_ || failure_ != SocketStatus::ok) stir();
 }
@@ -338,6 +339,7 @@ void Socket::take_lease(ring::Completion completion) {
   bytes_received_ += size;
   gathering_.note_received(size, loop_->now());
   received_.push_back(std::move(lease));
+  discard_wanted_bytes_ -= std::min<std::uint64_t>(size, discard_wanted_bytes_);
   budget_->charge(size);
 }
 
