@@ -104,6 +104,12 @@ void Socket::abort() {
   stir();
 }
 
+void Socket::reset() {
+  sockaddr nobody{};
+  nobody.sa_family = AF_UNSPEC;
+  (void)::connect(fd_.number(), &nobody, sizeof(nobody));  // Linux: ends what was connected, with RST
+}
+
 // ---- connecting
 
 bool Socket::open(int family) {

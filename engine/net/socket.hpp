@@ -168,6 +168,9 @@ class Socket : public detail::Recycled {
 
   /// Breaks the socket under its user: reading and writing end as failed with ECANCELED.
   void abort();
+  /// Has the peer see a reset instead of an end (TCP; nothing happens to a unix socket). What has not reached
+  /// it yet is lost.
+  void reset();
 
   int system_code() const noexcept { return system_code_; }
   std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }

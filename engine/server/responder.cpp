@@ -106,6 +106,19 @@ Task<void> Responder::wait_for_client() {
   co_await std::suspend_always();
 }
 
+// ---- misbehaving
+
+void Responder::break_off(std::string_view last_bytes) {
+  out_.append(last_bytes);
+  keep_alive_ = false;
+  stage_ = Stage::complete;
+}
+
+void Responder::reset() {
+  socket_->reset();
+  break_off();
+}
+
 // ---- the connection's side
 
 void Responder::start(bool head_only, int version_minor, bool keep_alive) {

@@ -48,6 +48,13 @@ class Responder {
   /// False for HEAD: what is sent is dropped, so a long body need not be made.
   bool wants_body() const noexcept { return !head_only_; }
 
+  // For handlers that misbehave, to try clients out.
+
+  /// Sends these bytes as they are, in place of the answer or of its rest, and closes the connection.
+  void break_off(std::string_view last_bytes = "");
+  /// Ends the connection with RST; the client may not even see what was sent before.
+  void reset();
+
   // For the connection.
 
   /// Begins the response to a request.

@@ -22,6 +22,7 @@ constexpr std::string_view kReading = "GET, HEAD";
 constexpr std::uint64_t kMostBytes = 1'000'000'000'000;
 constexpr std::uint64_t kMostDelay = 24 * 3600 * 1000;
 constexpr std::uint64_t kMostChunks = 1'000'000'000;
+constexpr std::uint64_t kMostRedirects = 1'000'000'000;
 
 constexpr std::string_view kPage = R"(<!DOCTYPE html>
 <html>
@@ -35,6 +36,7 @@ constexpr std::string_view kPage = R"(<!DOCTYPE html>
 <li><a href="/echo">/echo</a>: the body of the request</li>
 <li><a href="/chunked/10">/chunked/N</a>: N chunks</li>
 <li><a href="/headers">/headers</a>: the head of the request</li>
+<li><a href="/redirect/3">/redirect/N</a>: N redirects</li>
 </ul>
 </body>
 </html>
@@ -127,6 +129,14 @@ Task<void> serve_headers(Request& request, Responder& responder) {
   co_return;
 }
 
+Task<void> serve_redirect(Request& request, Responder& responder) {
+  auto count = parse_number(request.rest(), kMostRedirects);
+  if (!count) co_return responder.answer(400);
+  if (*count == 0) co_return responder.answer(200, kText, "arrived\n");
+  responder.header("Location", "/redirect/" + std::to_string(*count - 1));
+  responder.answer(302);
+}
+
 }  // namespace
 
 void add_standard_routes(Server& server) {
@@ -137,6 +147,7 @@ void add_standard_routes(Server& server) {
   server.route("/echo", serve_echo);
   server.route("/chunked", serve_chunks, kReading);
   server.route("/headers", serve_headers);
+  server.route("/redirect", serve_redirect);
 }
 
 }  // namespace sluice::server

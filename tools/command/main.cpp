@@ -51,7 +51,10 @@ void add_serve(CLI::App& app, ServeArguments& arguments) {
       ->capture_default_str();
   serve.add_option("--unix-socket", arguments.unix_socket,
                    "Listen on this unix socket instead (@NAME: an abstract one)");
-  serve.footer("Routes: /  /status/CODE  /bytes/N  /delay/MS  /echo  /chunked/N  /headers");
+  serve.footer(
+      "Routes: /  /status/CODE  /bytes/N  /delay/MS  /echo  /chunked/N  /headers  /redirect/N\n"
+      "Routes that misbehave: /fault/close  /fault/reset  /fault/garbage  /fault/truncate/N  /fault/unended/N\n"
+      "                       /fault/stall (for a minute)  /fault/slow/N (a byte every 10 ms)");
 }
 
 void add_load(CLI::App& app, LoadArguments& arguments) {

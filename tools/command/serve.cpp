@@ -6,6 +6,7 @@
 
 #include <sluice/engine.hpp>
 
+#include "engine/server/fault_routes.hpp"
 #include "engine/server/server.hpp"
 #include "engine/server/standard_routes.hpp"
 #include "tools/command/failure.hpp"
@@ -56,6 +57,7 @@ void listen(server::Server& server, const ServeArguments& arguments, SharedPort&
 Task<void> serve_on(Shard& shard, const ServeArguments& arguments, SharedPort& port, StopSignal& stop) {
   server::Server server(shard.loop());
   server::add_standard_routes(server);
+  server::add_fault_routes(server);
   try {
     listen(server, arguments, port, shard.index);
   } catch (...) {
