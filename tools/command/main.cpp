@@ -2,10 +2,13 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <map>
+#include <string>
 
 #include <CLI/CLI.hpp>
 
 #include "tools/command/failure.hpp"
+#include "tools/command/fetch.hpp"
 #include "tools/command/get.hpp"
 #include "tools/command/load.hpp"
 #include "tools/command/serve.hpp"
@@ -53,7 +56,8 @@ void add_serve(CLI::App& app, ServeArguments& arguments) {
                    "Listen on this unix socket instead (@NAME: an abstract one)");
   serve.footer(
       "Routes: /  /status/CODE  /bytes/N  /delay/MS  /echo  /chunked/N  /headers  /redirect/N\n"
-      "Routes that misbehave: /fault/close  /fault/reset  /fault/garbage  /fault/truncate/N  /fault/unended/N\n"
+      "Routes that misbehave: /fault/close  /fault/reset  /fault/garbage  /fault/truncate/N  "
+      "/fault/unended/N\n"
       "                       /fault/stall (for a minute)  /fault/slow/N (a byte every 10 ms)");
 }
 
@@ -91,6 +95,63 @@ void add_load(CLI::App& app, LoadArguments& arguments) {
       "given up and reported as unfinished.\nThe exit code is 0 when any request was answered.");
 }
 
+const char* const kFetchHelp =
+    "A line of the list is a URL, or a request as JSON; only \"url\" must be there:\n"
+    "  {\"id\": 1, \"method\": \"PUT\", \"url\": \"http://...\", \"headers\": [[\"Name\", \"value\"]],\n"
+    "   \"body\": \"text\" | \"body_base64\": \"...\" | \"body_file\": \"path\",\n"
+    "   \"timeout\": 2.5, \"follow_redirects\": true}\n"
+    "Each line gets one line of JSON on standard output, in the order in which they are done:\n"
+    "  {\"id\", \"url\", \"status\", \"reason\", \"http_version\", \"headers\", \"trailers\",\n"
+    "   \"body\" (text) | \"body_base64\" (what is no UTF-8) | \"body_file\",\n"
+    "   \"bytes_downloaded\", \"decoded_bytes\", \"elapsed_ms\", \"history\": [the redirects before],\n"
+    "   \"error\": {\"type\", \"phase\", \"message\"}}\n"
+    "What there is not has no member; \"id\" is the number of the line unless it is stated. A line that is "
+    "wrong\n"
+    "gets a row with an error, too.\n"
+    "The exit code is 0 when every line has its row, 23 when the rows cannot be written, 26 when the list "
+    "cannot\n"
+    "be read, 130 after ^C; the rows that were done by then are written.";
+
+void add_fetch(CLI::App& app, FetchArguments& arguments) {
+  const std::map<std::string, BodyMode> modes = {
+      {"inline", BodyMode::inline_}, {"file", BodyMode::file}, {"discard", BodyMode::discard}};
+  CLI::App& fetch = *app.add_subcommand("fetch", "Makes the requests of a list, many at a time");
+  fetch.add_option("FILE", arguments.input, "The list, a request on each line; -: standard input")
+      ->capture_default_str();
+  fetch.add_option("-c,--concurrency", arguments.concurrency, "Requests under way at the same time")
+      ->check(CLI::Range(1U, 1'000'000U))
+      ->capture_default_str();
+  fetch
+      .add_option("--per-host", arguments.per_host,
+                  "The same for one host and port; other hosts do not wait for it")
+      ->check(CLI::Range(1U, 1'000'000U))
+      ->capture_default_str();
+  fetch.add_option("-r,--rate", arguments.rate, "Requests begun in a second, at most")
+      ->check(CLI::Range(1e-3, 1e9));
+  fetch
+      .add_option("--timeout", arguments.timeout,
+                  "Time for each phase of a request: connecting, each wait for bytes")
+      ->capture_default_str();
+  fetch.add_option("-m,--max-time", arguments.max_time, "Time for all of a request (default: no limit)");
+  fetch.add_option("-H,--header", arguments.headers, "A field of every request, 'Name: value' (repeatable)")
+      ->allow_extra_args(false);
+  fetch.add_option("--body", arguments.body, "Where bodies go: inline (into their rows), file, discard")
+      ->transform(CLI::Transformer(modes, CLI::ignore_case))
+      ->default_str("inline");
+  fetch.add_option("--output-dir", arguments.output_dir,
+                   "The folder for --body file; N.body is that of line N");
+  fetch.add_flag("--raw", arguments.raw, "Keep bodies as they were sent, without undoing Content-Encoding");
+  fetch
+      .add_option("--max-body", arguments.max_body,
+                  "A larger body is an error; such as 100000, 64k or 10M (default: 8M inline, else no limit)")
+      ->transform(CLI::AsSizeValue(false));
+  fetch.add_option("--unix-socket", arguments.unix_socket,
+                   "Connect to this unix socket (@NAME: an abstract one)");
+  fetch.add_flag("--progress", arguments.progress,
+                 "Tell how far it is, also when standard error is no terminal");
+  fetch.footer(kFetchHelp);
+}
+
 /// One line, whatever a message looks like.
 int report(ExitCode code, const std::string& message, bool silent) {
   if (!silent) std::fprintf(stderr, "sluice: %s\n", message.substr(0, message.find('\n')).c_str());
@@ -101,12 +162,14 @@ int run(int argc, char** argv) {
   GetArguments get_arguments;
   ServeArguments serve_arguments;
   LoadArguments load_arguments;
+  FetchArguments fetch_arguments;
   CLI::App app("An HTTP client engine native to io_uring, as a command", "sluice");
   app.set_version_flag("--version", "sluice " SLUICE_VERSION);
   app.require_subcommand(1);
   add_get(app, get_arguments);
   add_serve(app, serve_arguments);
   add_load(app, load_arguments);
+  add_fetch(app, fetch_arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -116,6 +179,7 @@ int run(int argc, char** argv) {
   try {
     if (app.got_subcommand("get")) return get(get_arguments);
     if (app.got_subcommand("serve")) return serve(serve_arguments);
+    if (app.got_subcommand("fetch")) return fetch(fetch_arguments);
     return load(load_arguments);
   } catch (const Failure& failure) {
     return report(failure.code(), failure.what(), get_arguments.silent);

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,10 +54,20 @@ void Output::write(std::string_view bytes) {
   while (!bytes.empty()) {
     ssize_t count = ::write(fd_, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) {
+      wait_until_writable();
+      continue;
+    }
     if (count < 0) fail(errno);
     bytes_ += static_cast<std::uint64_t>(count);
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
+}
+
+/// Whoever shares standard output with us may have set it to non-blocking.
+void Output::wait_until_writable() const {
+  pollfd file{fd_, POLLOUT, 0};
+  (void)::poll(&file, 1, -1);
 }
 
 void Output::finish() {

@@ -26,6 +26,7 @@ class Output {
 
  private:
   void open_temporary();
+  void wait_until_writable() const;
   [[noreturn]] void fail(int error) const;
 
   std::string path_ = "standard output";
