@@ -27,7 +27,7 @@ int fetch(const FetchArguments& arguments) {
   StopSignal stop;
   Shard shard;
   FetchCounters counters;
-  LineReader input(shard, arguments.input);
+  BlockReader input(shard, arguments.input);
   RowWriter output(shard);
   FetchProgress progress(counters, arguments.progress);
   FetchRun run(shard, plan, input, output, counters);

@@ -123,7 +123,7 @@ void parse_object(std::string_view text, FetchJob& job, const FetchPlan& plan, A
 void parse_line(const Line& line, std::string_view text, FetchJob& job, const FetchPlan& plan,
                 AsyncClient& client) {
   if (line.too_long)
-    throw Defect("the line is longer than " + std::to_string(LineReader::kMaxLineBytes) + " bytes");
+    throw Defect("the line is longer than " + std::to_string(LineSplitter::kMaxLineBytes) + " bytes");
   if (text.starts_with('{')) {
     parse_object(text, job, plan, client);
   } else {

@@ -11,7 +11,7 @@
 #include <sluice/request.hpp>
 
 #include "tools/command/fetch_plan.hpp"
-#include "tools/command/line_reader.hpp"
+#include "tools/command/line_splitter.hpp"
 
 namespace sluice::command {
 

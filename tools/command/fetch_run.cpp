@@ -24,7 +24,7 @@ constexpr std::chrono::milliseconds kRateSlack{50};
 
 }  // namespace
 
-FetchRun::FetchRun(Shard& shard, const FetchPlan& plan, LineReader& input, RowWriter& output,
+FetchRun::FetchRun(Shard& shard, const FetchPlan& plan, BlockReader& input, RowWriter& output,
                    FetchCounters& counters)
     : plan_(&plan),
       input_(&input),
@@ -44,16 +44,21 @@ Task<void> FetchRun::run() {
 // ---- what is next
 
 Task<void> FetchRun::read_input() {
-  while (auto lines = co_await input_->next()) {
-    for (const Line& line : *lines) {
-      while (full()) co_await room_.wait();
-      auto job = parse_job(line, *plan_, client_);
-      if (!job) continue;
-      schedule_.add(*std::move(job));
-      stirred_.notify();
-    }
+  LineSplitter splitter;
+  while (auto block = co_await input_->next()) {
+    std::vector<Line> lines = splitter.take(*block);
+    for (const Line& line : lines) co_await schedule(line);
   }
+  if (auto line = splitter.finish()) co_await schedule(*line);
   input_ended_ = true;
+  stirred_.notify();
+}
+
+Task<void> FetchRun::schedule(const Line& line) {
+  while (full()) co_await room_.wait();
+  auto job = parse_job(line, *plan_, client_);
+  if (!job) co_return;
+  schedule_.add(*std::move(job));
   stirred_.notify();
 }
 

@@ -9,11 +9,12 @@
 #include <sluice/scope.hpp>
 #include <sluice/shard.hpp>
 
+#include "tools/command/block_reader.hpp"
 #include "tools/command/body_sink.hpp"
 #include "tools/command/fetch_plan.hpp"
 #include "tools/command/fetch_row.hpp"
 #include "tools/command/host_schedule.hpp"
-#include "tools/command/line_reader.hpp"
+#include "tools/command/line_splitter.hpp"
 #include "tools/command/row_writer.hpp"
 
 namespace sluice::command {
@@ -31,7 +32,7 @@ struct FetchCounters {
 /// keeps all hosts busy.
 class FetchRun {
  public:
-  FetchRun(Shard& shard, const FetchPlan& plan, LineReader& input, RowWriter& output,
+  FetchRun(Shard& shard, const FetchPlan& plan, BlockReader& input, RowWriter& output,
            FetchCounters& counters);
 
   /// Runs to the end of the list. Throws Failure when a file cannot be written. Cancelling it ends all
@@ -40,6 +41,7 @@ class FetchRun {
 
  private:
   Task<void> read_input();
+  Task<void> schedule(const Line& line);
   Task<void> begin_jobs(Scope& scope);
   Task<void> keep_rate();
   Task<void> perform(FetchJob job);
@@ -50,7 +52,7 @@ class FetchRun {
   bool over() const;
 
   const FetchPlan* plan_;
-  LineReader* input_;
+  BlockReader* input_;
   RowWriter* output_;
   FetchCounters* counters_;
   AsyncClient client_;

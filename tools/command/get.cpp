@@ -1,57 +1,27 @@
 // SPDX-License-Identifier: MIT
 #include "tools/command/get.hpp"
 
+#include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <memory>
 #include <optional>
+#include <string>
+
+#include <unistd.h>
 
 #include <sluice/sluice.hpp>
 
 #include "tools/command/arguments.hpp"
 #include "tools/command/failure.hpp"
+#include "tools/command/get_request.hpp"
 #include "tools/command/output.hpp"
+#include "tools/command/resume.hpp"
 #include "tools/command/stop.hpp"
+#include "tools/command/transfer_progress.hpp"
 
 namespace sluice::command {
 namespace {
-
-constexpr Duration kUsualConnectTimeout = std::chrono::seconds(10);
-
-std::optional<std::string> body_of(const GetArguments& arguments) {
-  if (arguments.data.empty()) return std::nullopt;
-  std::string body;
-  for (const std::string& part : arguments.data) {
-    if (!body.empty()) body += '&';
-    body += read_data(part);
-  }
-  return body;
-}
-
-Method method_of(const GetArguments& arguments) {
-  if (!arguments.method.empty()) return Method(arguments.method);
-  if (arguments.head) return Method::Head;
-  return arguments.data.empty() ? Method::Get : Method::Post;
-}
-
-ClientOptions client_options(const GetArguments& arguments) {
-  Timeout timeout = Timeout::all(kNoTimeout);  // as curl: patience has no end unless it is stated
-  timeout.connect =
-      arguments.connect_timeout.empty() ? kUsualConnectTimeout : parse_duration(arguments.connect_timeout);
-  ClientOptions options;
-  options.timeout(timeout);
-  if (!arguments.unix_socket.empty()) options.unix_socket(arguments.unix_socket);
-  return options;
-}
-
-Request make_request(AsyncClient& client, const GetArguments& arguments) {
-  Request request = client.build_request(method_of(arguments), complete_url(arguments.url));
-  if (auto body = body_of(arguments)) {
-    request.header("Content-Type", "application/x-www-form-urlencoded");
-    request.content(*body);
-  }
-  apply_headers(request, arguments.headers);
-  return request;
-}
 
 void append_fields(std::string& text, const Headers& headers, const char* mark, const char* line_end) {
   for (Headers::Field field : headers)
@@ -87,17 +57,72 @@ void report_transfer(std::uint64_t bytes, Duration duration) {
                static_cast<double>(bytes) / 1e6 / seconds);
 }
 
-/// Streams the body to where it belongs.
-Task<void> deliver(StreamingResponse response, const GetArguments& arguments, TimePoint start) {
-  std::optional<Output> file;
-  if (!arguments.output.empty()) file.emplace(arguments.output);
-  Output standard_output;
-  Output& output = file ? *file : standard_output;
+std::string target_of(const GetArguments& arguments, const Url& url) {
+  return arguments.remote_name ? file_name_of(url) : arguments.output;
+}
+
+/// How much of what is written is still to come, if that is known.
+std::optional<std::uint64_t> announced_bytes(const ResponseBase& response, const GetArguments& arguments) {
+  auto field = response.headers().first("content-length");
+  bool decoded = arguments.compressed && response.headers().contains("content-encoding");
+  std::uint64_t length = 0;
+  if (!field || decoded) return std::nullopt;
+  auto end = std::from_chars(field->data(), field->data() + field->size(), length).ptr;
+  return end == field->data() ? std::nullopt : std::optional(length);
+}
+
+Task<void> copy(StreamingResponse& response, Output& output) {
+  while (auto chunk = co_await response.next()) output.write(chunk->view());
+}
+
+Task<void> copy_with_progress(StreamingResponse& response, Output& output, TransferProgress& progress) {
+  co_await when_any(copy(response, output), progress.run());
+}
+
+Task<StreamingResponse> exchange(AsyncClient& client, const Request& request, const GetArguments& arguments) {
+  if (arguments.verbose) {
+    describe_connection(arguments, request);
+    std::fputs(head_of(request).c_str(), stderr);
+  }
+  StreamingResponse response = co_await client.send_streaming(request);
+  if (arguments.verbose) std::fputs(head_of(response, "< ", "\n").c_str(), stderr);
+  co_return response;
+}
+
+/// The response to the request, or to that for the rest of the file.
+Task<StreamingResponse> begin(AsyncClient& client, Request request, const GetArguments& arguments,
+                              Resume* resume) {
+  if (resume != nullptr) resume->apply(request);
+  StreamingResponse response = co_await exchange(client, request, arguments);
+  if (resume != nullptr && resume->is_refused(response)) {
+    resume->start_anew();
+    request.without_header("Range").without_header("If-Range");
+    response = co_await exchange(client, request, arguments);
+  }
+  co_return response;
+}
+
+void check_status(const ResponseBase& response) {
+  if (response.status() < 400) return;
+  std::string line = "the server answered " + std::to_string(response.status());
+  throw Failure(kHttpError, line.append(" ").append(response.reason()));
+}
+
+bool shows_progress(const GetArguments& arguments, const Output& output) {
+  return !output.is_direct() && !arguments.silent && !arguments.no_progress && isatty(STDERR_FILENO) == 1;
+}
+
+/// Writes the response to where it belongs.
+Task<void> deliver(StreamingResponse response, const GetArguments& arguments, Output& output,
+                   std::uint64_t before) {
   if (arguments.include || arguments.head) output.write(head_of(response, "", "\r\n"));
-  auto body = response.iter_raw();
-  while (auto chunk = co_await body.next()) output.write(chunk->view());
+  if (shows_progress(arguments, output)) {
+    TransferProgress progress(output, before, announced_bytes(response, arguments));
+    co_await copy_with_progress(response, output, progress);
+  } else {
+    co_await copy(response, output);
+  }
   output.finish();
-  if (file && !arguments.silent) report_transfer(output.bytes(), Clock::now() - start);
 }
 
 Task<void> fetch(const GetArguments& arguments) {
@@ -105,17 +130,22 @@ Task<void> fetch(const GetArguments& arguments) {
   ClientOptions options = client_options(arguments);
   AsyncClient client(options);
   Request request = make_request(client, arguments);
-  if (arguments.verbose) {
-    describe_connection(arguments, request);
-    std::fputs(head_of(request).c_str(), stderr);
-  }
-  StreamingResponse response = co_await client.send_streaming(request);
-  if (arguments.verbose) std::fputs(head_of(response, "< ", "\n").c_str(), stderr);
-  if (arguments.fail && response.status() >= 400) {
-    std::string line = "the server answered " + std::to_string(response.status());
-    throw Failure(kHttpError, line.append(" ").append(response.reason()));
-  }
-  co_await deliver(std::move(response), arguments, start);
+  std::string target = target_of(arguments, request.url());
+  std::optional<Resume> resume;
+  if (!arguments.continue_at.empty()) resume.emplace(target, std::string(request.url().str()));
+  StreamingResponse response = co_await begin(client, request, arguments, resume ? &*resume : nullptr);
+
+  bool complete = resume && resume->is_complete(response);
+  if (arguments.fail && !complete) check_status(response);
+  std::unique_ptr<Output> output = resume           ? resume->open(response)
+                                   : target.empty() ? std::make_unique<Output>()
+                                                    : std::make_unique<Output>(target);
+  if (complete)
+    output->finish();
+  else
+    co_await deliver(std::move(response), arguments, *output, resume ? resume->size() : 0);
+  if (resume) resume->finished();
+  if (!target.empty() && !arguments.silent) report_transfer(output->bytes(), Clock::now() - start);
 }
 
 Task<int> fetch_until_stopped(const GetArguments& arguments, Shard& shard, StopSignal& stop) {
@@ -127,6 +157,7 @@ Task<int> fetch_until_stopped(const GetArguments& arguments, Shard& shard, StopS
 }  // namespace
 
 int get(const GetArguments& arguments) {
+  check_arguments(arguments);
   StopSignal stop;
   Shard shard;
   SignalThread signals([&stop] { stop.request(); });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,14 +13,21 @@ struct GetArguments {
   std::string method;
   std::vector<std::string> headers;
   std::vector<std::string> data;
+  std::string upload_file;
   std::string output;
+  std::string continue_at;
   std::string unix_socket;
   std::string max_time;
   std::string connect_timeout;
+  std::uint32_t max_redirects = 20;
+  bool remote_name = false;
+  bool compressed = false;
+  bool location = false;
   bool include = false;
   bool head = false;
   bool verbose = false;
   bool silent = false;
+  bool no_progress = false;
   bool fail = false;
 };
 

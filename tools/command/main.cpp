@@ -34,13 +34,25 @@ void add_get(CLI::App& app, GetArguments& arguments) {
   get.add_flag("-i,--include", arguments.include, "Write the response head before the body");
   get.add_flag("-I,--head", arguments.head, "Request the head only, and write it");
   get.add_option("-o,--output", arguments.output, "Write to a file, which appears once it is whole");
+  get.add_flag("-O,--remote-name", arguments.remote_name,
+               "The same, under the last name in the URL's path, in this folder");
+  get.add_option(
+      "-C,--continue-at", arguments.continue_at,
+      "With '-': keep what has come in FILE.part when the transfer ends early, and fetch only the rest "
+      "next time, if the server still has the same version (FILE.part.info says which)");
+  get.add_flag(
+      "--compressed", arguments.compressed,
+      "Ask for a compressed body and write it decompressed (default: ask for none, and write the body as "
+      "it is sent)");
   get.add_flag("-v,--verbose", arguments.verbose, "Show the request and the response head on standard error");
   get.add_option("-m,--max-time", arguments.max_time,
                  "Time for everything, such as 2, 500ms or 1m (default: no limit)");
   get.add_option("--connect-timeout", arguments.connect_timeout, "Time for connecting (default: 10s)");
   get.add_option("--unix-socket", arguments.unix_socket,
                  "Connect to this unix socket (@NAME: an abstract one)");
-  get.add_flag("-s,--silent", arguments.silent, "Show no error and no transfer line");
+  get.add_flag("-s,--silent", arguments.silent, "Show no error, no progress and no transfer line");
+  get.add_flag("--no-progress", arguments.no_progress,
+               "Show no progress (it is shown on a terminal while a file is written)");
   get.add_flag("-f,--fail", arguments.fail, "Fail, and write no body, when the status is 400 or above");
   get.footer(kExitCodesHelp);
 }

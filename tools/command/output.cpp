@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +38,15 @@ Output::Output(const std::string& path) : path_(path) {
   }
 }
 
+Output::Output(const std::string& path, const std::string& temporary, std::uint64_t offset)
+    : path_(path), temporary_(temporary), keep_temporary_(true) {
+  fd_ = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (fd_ < 0) fail(errno);
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
+    throw Failure(kWriteOutput, "'" + temporary + "' is being written by another process");
+  if (::ftruncate(fd_, static_cast<off_t>(offset)) != 0 || ::lseek(fd_, 0, SEEK_END) < 0) fail(errno);
+}
+
 void Output::open_temporary() {
   std::string name = path_ + ".XXXXXX";
   fd_ = ::mkostemp(name.data(), O_CLOEXEC);
@@ -47,7 +57,7 @@ void Output::open_temporary() {
 
 Output::~Output() {
   if (fd_ > 1) ::close(fd_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (!temporary_.empty() && !keep_temporary_) ::unlink(temporary_.c_str());
 }
 
 void Output::write(std::string_view bytes) {

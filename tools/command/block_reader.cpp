@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "tools/command/line_reader.hpp"
+#include "tools/command/block_reader.hpp"
 
 #include <cerrno>
 #include <condition_variable>
+#include <cstddef>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -24,20 +25,20 @@ constexpr std::size_t kBlockBytes = 64 * 1024;
 }  // namespace
 
 /// What thread and task share. Functions posted to the shard hold it too: they may outlive the reader.
-struct LineReader::Handover {
+struct BlockReader::Handover {
   explicit Handover(Shard& its_shard) : shard(&its_shard) {}
 
   Shard* shard;
   std::mutex mutex;
   std::condition_variable taken;
-  std::optional<std::vector<Line>> lines;
+  std::optional<std::string> block;
   bool ended = false;
   bool stopped = false;
   int error = 0;
   detail::WaitPoint point;  // the shard's only
 };
 
-LineReader::LineReader(Shard& shard, const std::string& path)
+BlockReader::BlockReader(Shard& shard, const std::string& path)
     : path_(path),
       fd_(path == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
                       : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
@@ -47,7 +48,7 @@ LineReader::LineReader(Shard& shard, const std::string& path)
   thread_ = std::thread([this] { live(); });
 }
 
-LineReader::~LineReader() {
+BlockReader::~BlockReader() {
   ::eventfd_write(stop_, 1);
   {
     std::lock_guard lock(handover_->mutex);
@@ -59,21 +60,21 @@ LineReader::~LineReader() {
   ::close(stop_);
 }
 
-Task<std::optional<std::vector<Line>>> LineReader::next() {
+Task<std::optional<std::string>> BlockReader::next() {
   Handover& handover = *handover_;
   for (;;) {
     {
       std::lock_guard lock(handover.mutex);
-      if (handover.lines || handover.ended) {
+      if (handover.block || handover.ended) {
         handover.taken.notify_one();
-        co_return std::exchange(handover.lines, std::nullopt);
+        co_return std::exchange(handover.block, std::nullopt);
       }
     }
     co_await handover.point.wait();
   }
 }
 
-void LineReader::check() const {
+void BlockReader::check() const {
   std::lock_guard lock(handover_->mutex);
   if (handover_->error != 0)
     throw Failure(kReadInput, "cannot read '" + path_ + "': " + std::strerror(handover_->error));
@@ -81,19 +82,17 @@ void LineReader::check() const {
 
 // ---- the thread
 
-void LineReader::live() {
-  std::string block(kBlockBytes, '\0');
+void BlockReader::live() {
   int error = 0;
   while (wait_for_input()) {
+    std::string block(kBlockBytes, '\0');
     ssize_t count = ::read(fd_, block.data(), block.size());
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (count < 0) error = errno;
     if (count <= 0) break;
-    take(std::string_view(block).substr(0, static_cast<std::size_t>(count)));
-    if (!lines_.empty() && !hand_over()) return;
+    block.resize(static_cast<std::size_t>(count));
+    if (!hand_over(std::move(block))) return;
   }
-  if (!line_.text.empty()) end_line();
-  if (!lines_.empty() && !hand_over()) return;
   std::lock_guard lock(handover_->mutex);
   handover_->ended = true;
   handover_->error = error;
@@ -101,38 +100,19 @@ void LineReader::live() {
 }
 
 /// False when the thread is to end.
-bool LineReader::wait_for_input() const {
+bool BlockReader::wait_for_input() const {
   pollfd files[] = {{fd_, POLLIN, 0}, {stop_, POLLIN, 0}};
   while (::poll(files, 2, -1) < 0) {
   }
   return files[1].revents == 0;
 }
 
-void LineReader::take(std::string_view block) {
-  while (!block.empty()) {
-    std::size_t end = block.find('\n');
-    std::string_view part = block.substr(0, end);
-    std::size_t room = kMaxLineBytes - line_.text.size();
-    line_.text.append(part.substr(0, room));
-    if (part.size() > room) line_.too_long = true;
-    if (end == std::string_view::npos) return;
-    end_line();
-    block.remove_prefix(end + 1);
-  }
-}
-
-void LineReader::end_line() {
-  std::uint64_t number = line_.number + 1;
-  line_.number = number;
-  lines_.push_back(std::exchange(line_, Line{number, {}, false}));
-}
-
-/// Waits until the lines before are taken; false when the thread is to end.
-bool LineReader::hand_over() {
+/// Waits until the block before is taken; false when the thread is to end.
+bool BlockReader::hand_over(std::string block) {
   std::unique_lock lock(handover_->mutex);
-  handover_->taken.wait(lock, [this] { return !handover_->lines || handover_->stopped; });
+  handover_->taken.wait(lock, [this] { return !handover_->block || handover_->stopped; });
   if (handover_->stopped) return false;
-  handover_->lines = std::exchange(lines_, {});
+  handover_->block = std::move(block);
   handover_->shard->post([handover = handover_] { handover->point.notify(); });
   return true;
 }
