@@ -6,9 +6,7 @@ import os
 import pty
 import select
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import unittest
@@ -16,73 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-SLUICE = []  # the command, set by main
-PATIENCE = 60
-
-
-def sluice(*arguments, **options):
-    """Runs the command to its end; gives exit code, output and errors."""
-    options.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.run([*SLUICE, *arguments], capture_output=True, timeout=PATIENCE, check=False, **options)
-
-
-class Origin:
-    """`sluice serve` on a free port."""
-
-    def __init__(self, *arguments):
-        arguments = arguments or ("--port", "0")
-        self.process = subprocess.Popen([*SLUICE, "serve", *arguments], stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        assert line.startswith("listening on "), line
-        self.url = line.removeprefix("listening on ").strip()
-
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
-        code = self.process.wait(PATIENCE)
-        self.process.stdout.close()
-        return code
-
-
-class WithOrigin(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.origin = Origin()
-        cls.url = cls.origin.url
-
-    @classmethod
-    def tearDownClass(cls):
-        code = cls.origin.stop()
-        assert code == 0, f"the origin ended with {code}"
-
-    def assertFails(self, result, code, text):
-        """A failure is an exit code and one line."""
-        message = result.stderr.decode()
-        self.assertEqual(result.returncode, code, message)
-        self.assertTrue(message.startswith("sluice: "), message)
-        self.assertEqual(message.count("\n"), 1, message)
-        self.assertIn(text, message)
-
-
-def script_server(script):
-    """A server that plays `script(connection)` on one connection; gives its URL and the thread."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def play():
-        with listener, listener.accept()[0] as connection:
-            while b"\r\n\r\n" not in connection.recv(65536):
-                pass
-            script(connection)
-
-    thread = threading.Thread(target=play, daemon=True)
-    thread.start()
-    return f"http://127.0.0.1:{listener.getsockname()[1]}/", thread
-
-
-def closed_port():
-    """A port that is bound and does not listen, with the socket that keeps it."""
-    keeper = socket.socket()
-    keeper.bind(("127.0.0.1", 0))
-    return keeper, keeper.getsockname()[1]
+from support import PATIENCE, SLUICE, Origin, WithOrigin, closed_port, main, script_server, sluice
 
 
 class Arguments(WithOrigin):
@@ -465,5 +397,4 @@ class Load(WithOrigin):
 
 
 if __name__ == "__main__":
-    SLUICE.extend(sys.argv[2:])
-    unittest.main(argv=[sys.argv[0], *([sys.argv[1]] if sys.argv[1] != "all" else [])])
+    main()

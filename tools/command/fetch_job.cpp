@@ -142,18 +142,19 @@ std::optional<FetchJob> parse_job(const Line& line, const FetchPlan& plan, Async
   job.line = line.number;
   job.input_bytes = line.text.size();
   job.id = line.number;
-  auto refuse = [&](const char* reason) {
-    job.request.reset();
-    job.defect = "line " + std::to_string(line.number) + ": " + reason;
-  };
   try {
     parse_line(line, text, job, plan, client);
   } catch (const Defect& defect) {
-    refuse(defect.what());
+    refuse(job, defect.what());
   } catch (const Failure& failure) {
-    refuse(failure.what());
+    refuse(job, failure.what());
   }
   return job;
+}
+
+void refuse(FetchJob& job, const std::string& reason) {
+  job.request.reset();
+  job.defect = "line " + std::to_string(job.line) + ": " + reason;
 }
 
 }  // namespace sluice::command

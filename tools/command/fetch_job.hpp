@@ -31,4 +31,7 @@ struct FetchJob {
 /// a job with a defect.
 std::optional<FetchJob> parse_job(const Line& line, const FetchPlan& plan, AsyncClient& client);
 
+/// Makes it a job without a request.
+void refuse(FetchJob& job, const std::string& reason);
+
 }  // namespace sluice::command

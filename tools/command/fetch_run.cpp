@@ -97,6 +97,7 @@ Task<void> FetchRun::keep_rate() {
 Task<void> FetchRun::perform(FetchJob job) {
   ++counters_->under_way;
   FetchRow row(job);
+  read_body(job);
   if (job.request)
     co_await make_request(job, row);
   else
@@ -110,6 +111,16 @@ Task<void> FetchRun::perform(FetchJob job) {
   stirred_.notify();
 }
 
+/// Only now: the bodies of all requests that wait would fill the memory.
+void FetchRun::read_body(FetchJob& job) {
+  if (job.body_file.empty()) return;
+  try {
+    job.request->content(read_data("@" + job.body_file));
+  } catch (const Failure& failure) {
+    refuse(job, failure.what());
+  }
+}
+
 Task<void> FetchRun::make_request(FetchJob& job, FetchRow& row) {
   TimePoint start = Clock::now();
   auto outcome = co_await with_timeout(plan_->max_time(), exchange(job, row));
@@ -118,13 +129,6 @@ Task<void> FetchRun::make_request(FetchJob& job, FetchRow& row) {
 }
 
 Task<Result<void>> FetchRun::exchange(FetchJob& job, FetchRow& row) {
-  if (!job.body_file.empty()) {
-    try {
-      job.request->content(read_data("@" + job.body_file));
-    } catch (const Failure& failure) {
-      co_return Error(ErrorKind::system_error, Phase::setup, failure.what());
-    }
-  }
   auto response = co_await client_.send_streaming(*job.request).as_result();
   if (!response) co_return std::move(response).error();
   row.set_response(*response);
