@@ -72,6 +72,16 @@ ClientOptions& ClientOptions::default_encoding(std::function<std::string(std::st
   return *this;
 }
 
+ClientOptions& ClientOptions::follow_redirects(bool follow) {
+  follow_redirects_ = follow;
+  return *this;
+}
+
+ClientOptions& ClientOptions::max_redirects(std::uint32_t count) {
+  max_redirects_ = count;
+  return *this;
+}
+
 ClientOptions& ClientOptions::unix_socket(std::string_view path) {
   unix_socket_ = path;
   return *this;

@@ -5,9 +5,13 @@
 
 #include "engine/client/request_body.hpp"
 #include "engine/net/resolver.hpp"
+#include "engine/wire/redirect.hpp"
 
 namespace sluice::detail {
 namespace {
+
+// So much of a redirect's body is read to keep its connection.
+constexpr std::uint64_t kSkippedBodyBytes = 64 * 1024;
 
 Duration stated(Duration request, Duration client) {
   if (request != kDefaultTimeout) return request;
@@ -72,6 +76,7 @@ Result<Url> ClientCore::absolute(const Url& base, const Url& url) {
 }
 
 Result<void> ClientCore::apply_parameters(Request& request) const {
+  if (request.has_parameters_applied_) return {};
   if (request.parameters_.empty() && options_.parameters_.empty()) return {};
   String query;
   for (const auto& [name, value] : options_.parameters_) {
@@ -117,6 +122,18 @@ Timeout ClientCore::timeout_of(const Request& request) const {
 // ---- sending
 
 Task<Result<Response>> ClientCore::send(std::shared_ptr<ClientCore> core, Request request) {
+  bool follow = core->follows(request);
+  return follow ? send_and_follow(std::move(core), std::move(request))
+                : send_once(std::move(core), std::move(request));
+}
+
+Task<Result<StreamingResponse>> ClientCore::stream(std::shared_ptr<ClientCore> core, Request request) {
+  bool follow = core->follows(request);
+  return follow ? stream_and_follow(std::move(core), std::move(request))
+                : stream_once(std::move(core), std::move(request));
+}
+
+Task<Result<Response>> ClientCore::send_once(std::shared_ptr<ClientCore> core, Request request) {
   using Event = http::Exchange::Event;
   TimePoint start = Clock::now();
   auto completed = core->complete(request);
@@ -148,10 +165,11 @@ Task<Result<Response>> ClientCore::send(std::shared_ptr<ClientCore> core, Reques
   state->bytes_received = exchange.bytes_received();
   state->content_read = true;
   state->elapsed = core->pool_.loop().now() - start;
+  note_redirect(*state, request);
   co_return Response(std::move(state));
 }
 
-Task<Result<StreamingResponse>> ClientCore::stream(std::shared_ptr<ClientCore> core, Request request) {
+Task<Result<StreamingResponse>> ClientCore::stream_once(std::shared_ptr<ClientCore> core, Request request) {
   auto completed = core->complete(request);
   if (!completed) co_return std::move(completed).error();
   http::Exchange exchange(core->pool_, core->connector_, core->timeout_of(request));
@@ -162,7 +180,96 @@ Task<Result<StreamingResponse>> ClientCore::stream(std::shared_ptr<ClientCore> c
                                                   options.receive_limits_, options.drain_);
   auto opened = co_await StreamState::open(stream);
   if (!opened) co_return std::move(opened).error();
+  note_redirect(stream->response(), stream->request());
   co_return StreamingResponse(std::move(stream));
+}
+
+// ---- redirects
+
+/// Leaves with a response what it asks for; what cannot be requested is left to the caller.
+void ClientCore::note_redirect(ResponseState& response, const Request& request) {
+  const wire::ResponseHead& head = response.head;
+  if (!wire::has_redirect_location(head.status, head.headers)) return;
+  auto target = wire::redirect(request.method(), request.url(), request.headers(), head.status, head.headers);
+  if (!target) return;
+  Request next = request;
+  next.method_ = target->method;
+  next.url_ = std::move(target->url);
+  next.headers_ = std::move(target->headers);
+  if (!target->keeps_body) next.body_ = {};
+  next.has_parameters_applied_ = true;
+  response.redirects = std::make_unique<Redirects>();
+  response.redirects->next = std::move(next);
+}
+
+/// Makes the request that which a response asks for. Errors: too_many_redirects.
+Result<void> ClientCore::turn_to_next(Request& request, const ResponseState& response,
+                                      const std::vector<Response>& history) const {
+  request = *std::exchange(response.redirects->next, std::nullopt);
+  if (history.size() < options_.max_redirects_) return {};
+  Error::Facts facts(ErrorKind::too_many_redirects, Phase::head, "Exceeded maximum allowed redirects.");
+  facts.request = http::describe(request);
+  return Error(std::move(facts));
+}
+
+namespace {
+
+/// Gives the last response its history.
+void end_redirects(ResponseState& response, std::vector<Response> history) {
+  if (history.empty()) return;
+  if (!response.redirects) response.redirects = std::make_unique<Redirects>();
+  response.redirects->history = std::move(history);
+}
+
+bool asks_for_more(const ResponseState& response) {
+  return response.redirects && response.redirects->next;
+}
+
+/// Throws the body of a redirect away if it is short, so that its connection can be used for the next
+/// request.
+Task<void> skip_body(StreamState::Pointer stream) {
+  while (!stream->closed() && stream->response().body_bytes <= kSkippedBodyBytes) {
+    ring::Lease piece;
+    if (stream->pull(piece) == Step::need_more) stream->supply(co_await stream->read_more());
+  }
+  stream->close_now();
+}
+
+}  // namespace
+
+Task<Result<Response>> ClientCore::send_and_follow(std::shared_ptr<ClientCore> core, Request request) {
+  std::vector<Response> history;
+  for (;;) {
+    Result<Response> response = co_await send_once(core, std::move(request));
+    if (!response) co_return response;
+    ResponseState& state = *response->state_;
+    if (!asks_for_more(state)) {
+      end_redirects(state, std::move(history));
+      co_return response;
+    }
+    if (auto turned = core->turn_to_next(request, state, history); !turned)
+      co_return std::move(turned).error();
+    history.push_back(*std::move(response));
+  }
+}
+
+Task<Result<StreamingResponse>> ClientCore::stream_and_follow(std::shared_ptr<ClientCore> core,
+                                                              Request request) {
+  std::vector<Response> history;
+  for (;;) {
+    Result<StreamingResponse> response = co_await stream_once(core, std::move(request));
+    if (!response) co_return response;
+    ResponseState& state = *response->state_;
+    if (!asks_for_more(state)) {
+      end_redirects(state, std::move(history));
+      co_return response;
+    }
+    if (auto turned = core->turn_to_next(request, state, history); !turned)
+      co_return std::move(turned).error();
+    co_await skip_body(response->stream_);
+    std::unique_ptr<ResponseState, ResponseStateDeleter> kept(new ResponseState(std::move(state)));
+    history.push_back(Response(std::move(kept)));
+  }
 }
 
 }  // namespace sluice::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include <sluice/client.hpp>
 
@@ -26,7 +27,7 @@ class ClientCore {
   static Request build(const ClientOptions& options, Method method, std::string_view url);
   Request build(Method method, std::string_view url) const { return build(options_, method, url); }
 
-  // Static, so that the task itself keeps the core alive.
+  // Static, so that the task itself keeps the core alive. They follow redirects if they are to.
   static Task<Result<Response>> send(std::shared_ptr<ClientCore> core, Request request);
   static Task<Result<StreamingResponse>> stream(std::shared_ptr<ClientCore> core, Request request);
 
@@ -42,6 +43,17 @@ class ClientCore {
   static Result<Url> absolute(const Url& base, const Url& url);
   Result<void> apply_parameters(Request& request) const;
   Timeout timeout_of(const Request& request) const;
+
+  static Task<Result<Response>> send_once(std::shared_ptr<ClientCore> core, Request request);
+  static Task<Result<StreamingResponse>> stream_once(std::shared_ptr<ClientCore> core, Request request);
+  static Task<Result<Response>> send_and_follow(std::shared_ptr<ClientCore> core, Request request);
+  static Task<Result<StreamingResponse>> stream_and_follow(std::shared_ptr<ClientCore> core, Request request);
+  bool follows(const Request& request) const {
+    return request.follow_redirects_.value_or(options_.follow_redirects_);
+  }
+  static void note_redirect(ResponseState& response, const Request& request);
+  Result<void> turn_to_next(Request& request, const ResponseState& response,
+                            const std::vector<Response>& history) const;
 
   ClientOptions options_;
   net::ReceiveBudget receive_budget_;

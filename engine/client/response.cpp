@@ -7,6 +7,7 @@
 #include "engine/wire/charset.hpp"
 #include "engine/wire/content_decoder.hpp"
 #include "engine/wire/link_header.hpp"
+#include "engine/wire/redirect.hpp"
 
 namespace sluice {
 
@@ -102,9 +103,14 @@ void ResponseBase::set_encoding(std::string_view name) {
   if (wire::Charset::find(name)) state_->chosen_encoding = name;
 }
 bool ResponseBase::has_redirect_location() const noexcept {
-  bool redirects =
-      status() == 301 || status() == 302 || status() == 303 || status() == 307 || status() == 308;
-  return redirects && headers().contains("location");
+  return wire::has_redirect_location(status(), headers());
+}
+const std::vector<Response>& ResponseBase::history() const noexcept {
+  static const std::vector<Response> none;
+  return state_->redirects ? state_->redirects->history : none;
+}
+std::optional<Request> ResponseBase::next_request() const {
+  return state_->redirects ? state_->redirects->next : std::nullopt;
 }
 
 // ---- Response

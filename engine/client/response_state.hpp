@@ -4,11 +4,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <sluice/detail/memory.hpp>
 #include <sluice/headers.hpp>
+#include <sluice/request.hpp>
 #include <sluice/response.hpp>
 #include <sluice/url.hpp>
 
@@ -21,6 +24,12 @@ namespace sluice::detail {
 struct DefaultEncoding {
   std::string name;
   std::function<std::string(std::string_view)> detect;
+};
+
+/// What came before a response, and what it asks for.
+struct Redirects {
+  std::vector<Response> history;
+  std::optional<Request> next;  // none: it asks for nothing, or that was followed
 };
 
 /// What stands behind a Response: one block of recycled memory that moves by pointer.
@@ -41,6 +50,7 @@ struct ResponseState : Recycled {
   bool content_read = false;                                // content holds the whole body
   std::string chosen_encoding;                              // by the caller; empty if he made no choice
   std::shared_ptr<const DefaultEncoding> default_encoding;  // none: UTF-8
+  std::unique_ptr<Redirects> redirects;                     // none: there is nothing to say
   std::uint64_t body_bytes = 0;
   std::uint64_t decoded_bytes = 0;
   std::uint64_t bytes_received = 0;  // on the wire

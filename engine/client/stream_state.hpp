@@ -60,6 +60,7 @@ class StreamState {
   void close_now();
 
   ResponseState& response() noexcept { return response_; }
+  const Request& request() const noexcept { return request_; }
   const ReceiveLimits& limits() const noexcept { return limits_; }
   const Error& error() const { return *error_; }
   bool closed() const noexcept { return ended_ || error_; }

@@ -63,10 +63,10 @@ class Connection final : public base::ListNode, public detail::Recycled {
   net::SocketStatus input_status_ = net::SocketStatus::ok;
   TimePoint request_began_{};
   bool awaiting_body_ = false;  // the head is there, nothing was done about its body
-  bool reading_ = false;  // waits for bytes
+  bool reading_ = false;        // waits for bytes
   bool winding_down_ = false;
   bool input_refused_ = false;  // a body is on its way that nobody will read
-  Task<void> task_;       // last: its frames refer to all the rest
+  Task<void> task_;             // last: its frames refer to all the rest
 };
 
 }  // namespace sluice::server

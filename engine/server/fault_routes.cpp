@@ -7,6 +7,7 @@
 
 #include <sluice/time.hpp>
 
+#include "engine/server/gzip.hpp"
 #include "engine/wire/grammar.hpp"
 
 namespace sluice::server {
@@ -53,6 +54,13 @@ Task<void> leave_unended(Request& request, Responder& responder) {
   responder.break_off();
 }
 
+Task<void> cut_gzip(Request&, Responder& responder) {
+  std::string coded = gzip(std::string(1000, 'x'));
+  responder.header("Content-Encoding", "gzip");
+  responder.answer(200, kText, std::string_view(coded).substr(0, coded.size() / 2));
+  co_return;
+}
+
 Task<void> stall(Request&, Responder& responder) {
   responder.begin(200, kText, 12);
   co_await responder.send("before");
@@ -78,6 +86,7 @@ void add_fault_routes(Server& server) {
   server.route("/fault/garbage", answer_garbage);
   server.route("/fault/truncate", truncate);
   server.route("/fault/unended", leave_unended);
+  server.route("/fault/gzip", cut_gzip);
   server.route("/fault/stall", stall);
   server.route("/fault/slow", drip);
 }

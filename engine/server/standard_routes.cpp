@@ -9,6 +9,7 @@
 #include <sluice/detail/shared_bytes.hpp>
 #include <sluice/time.hpp>
 
+#include "engine/server/gzip.hpp"
 #include "engine/wire/grammar.hpp"
 
 namespace sluice::server {
@@ -129,6 +130,13 @@ Task<void> serve_headers(Request& request, Responder& responder) {
   co_return;
 }
 
+Task<void> serve_gzip(Request& request, Responder& responder) {
+  auto size = parse_number(request.rest(), block().size());
+  if (!size) co_return responder.answer(400);
+  responder.header("Content-Encoding", "gzip");
+  responder.answer(200, kText, gzip(block().view().substr(0, *size)));
+}
+
 Task<void> serve_redirect(Request& request, Responder& responder) {
   auto count = parse_number(request.rest(), kMostRedirects);
   if (!count) co_return responder.answer(400);
@@ -147,6 +155,7 @@ void add_standard_routes(Server& server) {
   server.route("/echo", serve_echo);
   server.route("/chunked", serve_chunks, kReading);
   server.route("/headers", serve_headers);
+  server.route("/gzip", serve_gzip, kReading);
   server.route("/redirect", serve_redirect);
 }
 

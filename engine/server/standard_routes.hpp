@@ -14,6 +14,7 @@ namespace sluice::server {
 ///     /echo         the request's body and Content-Type
 ///     /chunked/N    N chunks
 ///     /headers      the request's head as text
+///     /gzip/N       N bytes in the content coding gzip, whether it is accepted or not
 ///     /redirect/N   N redirects, one after the other
 void add_standard_routes(Server& server);
 

@@ -102,6 +102,10 @@ class ClientOptions {
   ClientOptions& timeout(Duration duration) { return timeout(Timeout::all(duration)); }
   ClientOptions& limits(Limits limits);
   ClientOptions& receive_limits(ReceiveLimits limits);
+  /// Whether redirects are followed; by default they are given to the caller, as in HTTPX.
+  ClientOptions& follow_redirects(bool follow);
+  /// How many a request follows; one more is TooManyRedirects. HTTPX's default: 20.
+  ClientOptions& max_redirects(std::uint32_t count);
   /// What StreamingResponse::close() does with the rest of a body. By default the connection is closed.
   ClientOptions& drain(Drain drain);
   /// The encoding of text whose response names none that is known; by default "utf-8".
@@ -123,6 +127,8 @@ class ClientOptions {
   Limits limits_;
   ReceiveLimits receive_limits_;
   Drain drain_;
+  bool follow_redirects_ = false;
+  std::uint32_t max_redirects_ = 20;
   std::shared_ptr<const detail::DefaultEncoding> default_encoding_;
   std::string unix_socket_;
 

@@ -103,6 +103,9 @@ class RequestSetters {
   Derived&& expect_continue(Duration wait = std::chrono::seconds(1)) && {
     return std::move(expect_continue(wait));
   }
+  /// Follows redirects, or not, whatever the client does otherwise.
+  Derived& follow_redirects(bool follow) &;
+  Derived&& follow_redirects(bool follow) && { return std::move(follow_redirects(follow)); }
   /// The body of the response is not wanted: it is thrown away as it comes, in the kernel where it can, and
   /// the content stays empty. For a response that is not streamed.
   Derived& discard_body() &;
@@ -172,6 +175,8 @@ class Request : public detail::RequestSetters<Request> {
   Duration continue_wait_ = std::chrono::seconds(1);
   Timeout timeout_;
   bool discards_body_ = false;
+  std::optional<bool> follow_redirects_;
+  bool has_parameters_applied_ = false;  // a redirect's URL stays as the server has it
   std::function<void(const InformationalResponse&)> on_informational_;
   detail::Vector<std::pair<detail::String, detail::String>> parameters_;
   std::optional<Error> defect_;
@@ -250,6 +255,12 @@ Derived& RequestSetters<Derived>::expect_continue(Duration wait) & {
   auto& self = static_cast<Derived&>(*this);
   self.request().headers_.set("Expect", "100-continue");
   self.request().continue_wait_ = wait;
+  return self;
+}
+template <class Derived>
+Derived& RequestSetters<Derived>::follow_redirects(bool follow) & {
+  auto& self = static_cast<Derived&>(*this);
+  self.request().follow_redirects_ = follow;
   return self;
 }
 template <class Derived>

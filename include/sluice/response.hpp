@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <sluice/body_iterator.hpp>
 #include <sluice/chunk.hpp>
@@ -21,6 +22,9 @@
 #include <sluice/url.hpp>
 
 namespace sluice {
+
+class Request;
+class Response;
 
 namespace detail {
 class ClientCore;
@@ -61,7 +65,13 @@ class ResponseBase {
   /// Has text decoded from this encoding. An unknown name counts for nothing. Throws nothing.
   void set_encoding(std::string_view name);
 
+  /// 301, 302, 303, 307 or 308 with a Location field.
   bool has_redirect_location() const noexcept;
+  /// The redirects that led to this response, the first one first. Their own histories are empty, and so is
+  /// their content if this response is a streamed one.
+  const std::vector<Response>& history() const noexcept;
+  /// The request that a redirect asks for, if it was not followed and Location can be requested.
+  std::optional<Request> next_request() const;
   bool is_informational() const noexcept { return status() / 100 == 1; }
   bool is_success() const noexcept { return status() / 100 == 2; }
   bool is_redirect() const noexcept { return status() / 100 == 3; }

@@ -36,6 +36,7 @@ TEST_F(FaultRoutesTest, EachFaultHasItsError) {
   EXPECT_EQ(outcome("/fault/truncate/100000"), "RemoteProtocolError in body");
   EXPECT_EQ(outcome("/fault/unended/0"), "RemoteProtocolError in body");
   EXPECT_EQ(outcome("/fault/unended/10"), "RemoteProtocolError in body");
+  EXPECT_EQ(outcome("/fault/gzip"), "DecodingError in body");
   EXPECT_EQ(outcome("/fault/stall"), "ReadTimeout in body");
 }
 

@@ -61,6 +61,8 @@ TEST_F(ServerTest, StandardRoutes) {
       {get_request("/delay/1"), 200, "waited 1 ms\n"},
       {get_request("/delay/soon"), 400, "400"},
       {get_request("/chunked/x"), 400, "400"},
+      {get_request("/gzip/10"), 200, "\x1f\x8b"},
+      {get_request("/gzip/1000000000"), 400, "400"},
       {get_request("/redirect/2"), 302, "302 Found\n"},
       {get_request("/redirect/0"), 200, "arrived\n"},
       {get_request("/redirect/x"), 400, "400"},

@@ -3,6 +3,7 @@
 import base64
 import collections
 import fcntl
+import gzip
 import http.server
 import json
 import os
@@ -208,6 +209,31 @@ class Output(WithFetch):
             server.shutdown()
         self.assertEqual(row["reason"], "gr\u00fcn")
         self.assertEqual(row["headers"][:2], [["X-Latin", "\u00e9"], ["X-Utf", "\u00e9"]])
+
+    def test_redirects(self):
+        row = self.one(self.url + "/redirect/2", "-L")
+        self.assertEqual((row["status"], row["body"], row["url"]), (200, "arrived\n", self.url + "/redirect/0"))
+        self.assertEqual([(hop["url"], hop["status"]) for hop in row["history"]],
+                         [(self.url + "/redirect/2", 302), (self.url + "/redirect/1", 302)])
+        self.assertIn(["Location", "/redirect/1"], row["history"][0]["headers"])
+        self.assertEqual(list(row["history"][0]), ["url", "status", "reason", "http_version", "headers"])
+        self.assertEqual(self.one(self.url + "/redirect/2")["status"], 302)
+        self.assertEqual(self.one({"url": self.url + "/redirect/2", "follow_redirects": True})["status"], 200)
+        self.assertEqual(self.one({"url": self.url + "/redirect/2", "follow_redirects": False}, "-L")["status"], 302)
+        self.assertEqual(self.one(self.url + "/redirect/3", "-L", "--max-redirs", "2")["error"]["type"], "TooManyRedirects")
+
+    def test_content_codings(self):
+        plain = self.one(self.url + "/bytes/1000")["body"]
+        row = self.one(self.url + "/gzip/1000")
+        self.assertEqual((row["body"], row["decoded_bytes"]), (plain, 1000))
+        self.assertLess(row["bytes_downloaded"], 1000)
+        raw = self.one(self.url + "/gzip/1000", "--raw")
+        self.assertEqual(gzip.decompress(base64.b64decode(raw["body_base64"])).decode(), plain)
+        self.assertNotIn("decoded_bytes", raw)
+        self.assertEqual(self.one(self.url + "/gzip/1000", "--max-body", "999")["error"]["type"], "LimitExceeded")
+        self.assertNotIn("error", self.one(self.url + "/gzip/1000", "--raw", "--max-body", "999"))
+        row = self.one(self.url + "/fault/gzip")
+        self.assertEqual((row["error"]["type"], row["error"]["phase"]), ("DecodingError", "body"))
 
     def test_files(self):
         folder = self.folder / "new" / "bodies"
@@ -436,6 +462,10 @@ class Faults(unittest.TestCase):
             53: ("/status/503", 503),
             63: ("/fault/slow/3", 200),
             73: ("/nothing", 404),
+            5: ("/fault/gzip", "DecodingError in body"),
+            15: ("/redirect/3", 200),
+            25: ("/redirect/7", "TooManyRedirects in head"),
+            35: ("/gzip/500", 200),
         }
         kind = number // 100 * 7 % 100 + number % 100
         path, outcome = bad.get(kind, (f"/bytes/{number % 3000}", 200))
@@ -453,7 +483,7 @@ class Faults(unittest.TestCase):
     def test_every_line_has_its_row(self):
         requests = [self.request(number) for number in range(URLS)]
         text = "".join(line + "\n" for line, _ in requests)
-        result = subprocess.run([*SLUICE, "fetch", "--timeout", "30s"], input=text.encode(), capture_output=True,
+        result = subprocess.run([*SLUICE, "fetch", "--timeout", "30s", "-L", "--max-redirs", "5"], input=text.encode(), capture_output=True,
                                 timeout=PATIENCE, check=False)
         self.assertEqual((result.returncode, result.stderr), (0, b""))
         rows = {}

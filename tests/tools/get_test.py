@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """get_test.py CLASS COMMAND...: runs the cases of a class of this file against `sluice get` and what it does with files."""
 import fcntl
+import gzip
 import http.server
 import os
 import re
@@ -10,7 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from support import PATIENCE, SLUICE, WithOrigin, main, on_terminal, sluice
+from support import PATIENCE, SLUICE, WithOrigin, main, on_terminal, script_server, sluice
 
 
 class WithFolder(WithOrigin):
@@ -45,6 +46,58 @@ class Names(WithFolder):
 
     def test_two_names(self):
         self.assertFails(self.get("-O", "-o", "x", self.url, code=2), 2, "two files")
+
+
+class Redirects(WithFolder):
+    def test_only_when_asked_for(self):
+        url = self.url + "/redirect/3"
+        self.assertEqual(self.get(url).stdout, b"302 Found\n")
+        self.assertEqual(self.get("-L", url).stdout, b"arrived\n")
+        self.assertEqual(self.get("-L", "-o", "file", url).stdout, b"")
+        self.assertEqual(self.file.read_text(), "arrived\n")
+
+    def test_how_many(self):
+        self.assertEqual(self.get("-L", self.url + "/redirect/20").stdout, b"arrived\n")
+        self.assertFails(self.get("-L", self.url + "/redirect/21", code=47), 47, "TooManyRedirects")
+        self.assertFails(self.get("-L", "--max-redirs", "1", self.url + "/redirect/2", code=47), 47, "")
+        self.assertEqual(self.get("-L", "--max-redirs", "2", self.url + "/redirect/2").stdout, b"arrived\n")
+
+    def test_all_heads_are_shown(self):
+        result = self.get("-L", "-i", "-v", self.url + "/redirect/2")
+        self.assertEqual(result.stdout.count(b"HTTP/1.1 302 Found\r\n"), 2)
+        self.assertTrue(result.stdout.endswith(b"\r\n\r\narrived\n"))
+        self.assertEqual(result.stderr.count(b"< HTTP/1.1 "), 3)
+
+    def test_names_come_from_what_was_asked_for(self):
+        self.get("-L", "-O", self.url + "/redirect/1")
+        self.assertEqual(self.names(), ["1"])
+
+
+class Compressed(WithFolder):
+    def test_what_is_asked_for(self):
+        self.assertNotIn(b"Accept-Encoding", self.get(self.url + "/headers").stdout)
+        self.assertIn(b"Accept-Encoding: gzip", self.get("--compressed", self.url + "/headers").stdout)
+        asked = self.get("--compressed", "-H", "Accept-Encoding: br", self.url + "/headers").stdout
+        self.assertIn(b"Accept-Encoding: br\n", asked)
+        self.assertEqual(asked.count(b"Accept-Encoding"), 1)
+
+    def test_what_is_written(self):
+        whole = self.get(self.url + "/bytes/100000").stdout
+        sent = self.get(self.url + "/gzip/100000").stdout
+        self.assertEqual(gzip.decompress(sent), whole)
+        self.assertEqual(self.get("--compressed", self.url + "/gzip/100000").stdout, whole)
+        self.assertEqual(self.get("--compressed", self.url + "/bytes/100000").stdout, whole)
+        self.get("--compressed", "-o", "file", self.url + "/gzip/100000")
+        self.assertEqual(self.file.read_bytes(), whole)
+
+    def test_what_cannot_be_decompressed(self):
+        self.assertFails(self.get("--compressed", "-o", "file", self.url + "/fault/gzip", code=61), 61, "DecodingError")
+        self.assertEqual(self.names(), [])
+        self.get(self.url + "/fault/gzip")
+        reply = b"HTTP/1.1 200 OK\r\nContent-Encoding: strange\r\nContent-Length: 1\r\n\r\nx"
+        url, thread = script_server(lambda connection: connection.sendall(reply))
+        self.assertFails(self.get("--compressed", url, code=61), 61, "strange")
+        thread.join(PATIENCE)
 
 
 class Ranges(http.server.BaseHTTPRequestHandler):

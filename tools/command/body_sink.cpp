@@ -22,6 +22,10 @@ bool BodySink::write(std::string_view bytes) {
   return true;
 }
 
+bool BodySink::takes_nothing() const {
+  return plan_->arguments().body == BodyMode::discard && !plan_->arguments().max_body;
+}
+
 void BodySink::finish(FetchRow& row) {
   if (file_) {
     file_->finish();

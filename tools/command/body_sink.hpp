@@ -21,6 +21,8 @@ class BodySink {
 
   /// False when the body is larger than the plan allows. Throws Failure when the file cannot be written.
   bool write(std::string_view bytes);
+  /// Nothing is looked at, not even how much it is.
+  bool takes_nothing() const;
   /// The body is whole: puts it into the row, or the file in its place.
   void finish(FetchRow& row);
   std::uint64_t bytes() const noexcept { return bytes_; }

@@ -17,9 +17,11 @@ const char* const kExitCodesHelp =
     "  23  the output cannot be written\n"
     "  26  the file for the request's body cannot be read\n"
     "  28  time ran out\n"
+    "  47  too many redirects (with --location)\n"
     "  52  the server closed the connection without a response\n"
     "  55  sending failed\n"
     "  56  receiving failed\n"
+    "  61  the body cannot be decompressed (with --compressed)\n"
     "  71  this machine refuses io_uring, memory or a port\n"
     " 130  interrupted";
 
@@ -42,6 +44,10 @@ ExitCode exit_code_of(const Error& error) {
       return error.phase() == Phase::resolve ? kResolve : kConnect;
     case ErrorKind::remote_protocol_error:
       return code_of_protocol_error(error);
+    case ErrorKind::decoding_error:
+      return kBadCoding;
+    case ErrorKind::too_many_redirects:
+      return kTooManyRedirects;
     case ErrorKind::local_protocol_error:
       return kUsage;
     case ErrorKind::write_error:

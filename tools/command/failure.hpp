@@ -22,9 +22,11 @@ enum ExitCode : int {
   kWriteOutput = 23,
   kReadInput = 26,
   kTimeout = 28,
+  kTooManyRedirects = 47,
   kEmptyReply = 52,
   kSend = 55,
   kReceive = 56,
+  kBadCoding = 61,
   kMachine = 71,
   kInterrupted = 130,
 };

@@ -117,6 +117,10 @@ void parse_object(std::string_view text, FetchJob& job, const FetchPlan& plan, A
       plan.make_request(client, method == nullptr ? Method::Get : Method(*method), complete_url(*url));
   if (const json* fields = object.find("headers")) apply_fields(*fields, *job.request);
   if (const json* timeout = object.find("timeout")) apply_timeout(*timeout, *job.request);
+  if (const json* follow = object.find("follow_redirects")) {
+    if (!follow->is_boolean()) throw Defect("'follow_redirects' must be true or false");
+    job.request->follow_redirects(follow->get<bool>());
+  }
   apply_body(object, job);
 }
 

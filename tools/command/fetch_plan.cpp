@@ -48,6 +48,7 @@ ClientOptions FetchPlan::client_options() const {
   timeout.pool = kNoTimeout;  // requests are not begun before there is a connection for them
   ClientOptions options;
   options.limits(limits).timeout(timeout);
+  options.follow_redirects(arguments_->location).max_redirects(arguments_->max_redirects);
   if (!arguments_->unix_socket.empty()) options.unix_socket(arguments_->unix_socket);
   return options;
 }

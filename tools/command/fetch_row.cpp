@@ -40,6 +40,12 @@ FetchRow::FetchRow(const FetchJob& job) {
 
 void FetchRow::set_response(const ResponseBase& response) {
   set_head(json_, response);
+  json_["history"] = ordered_json::array();
+  for (const Response& redirect : response.history()) {
+    ordered_json entry;
+    set_head(entry, redirect);
+    json_["history"].push_back(std::move(entry));
+  }
 }
 
 void FetchRow::set_transfer(const ResponseBase& response) {

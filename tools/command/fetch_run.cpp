@@ -135,14 +135,21 @@ Task<Result<void>> FetchRun::exchange(FetchJob& job, FetchRow& row) {
   BodySink sink(*plan_, job.line);
   auto received = co_await receive(*response, sink);
   row.set_transfer(*response);
+  if (decodes()) row.set_decoded_bytes(response->num_bytes_decoded());
   counters_->bytes += response->num_bytes_downloaded();
   if (received) sink.finish(row);
   co_return received;
 }
 
+bool FetchRun::decodes() const {
+  return !plan_->arguments().raw && plan_->arguments().body != BodyMode::discard;
+}
+
 Task<Result<void>> FetchRun::receive(StreamingResponse& response, BodySink& sink) {
+  if (sink.takes_nothing()) co_return co_await response.discard().as_result();
+  auto body = decodes() ? response.iter_bytes() : response.iter_raw();
   for (;;) {
-    auto chunk = co_await response.next().as_result();
+    auto chunk = co_await body.next().as_result();
     if (!chunk) co_return std::move(chunk).error();
     if (!*chunk) co_return Result<void>();
     if (!sink.write((*chunk)->view()))

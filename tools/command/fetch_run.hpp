@@ -49,6 +49,7 @@ class FetchRun {
   Task<void> make_request(FetchJob& job, FetchRow& row);
   Task<Result<void>> exchange(FetchJob& job, FetchRow& row);
   Task<Result<void>> receive(StreamingResponse& response, BodySink& sink);
+  bool decodes() const;
   bool full() const;
   bool over() const;
 

@@ -37,6 +37,13 @@ std::string head_of(const ResponseBase& response, const char* mark, const char* 
   return text;
 }
 
+/// With those of the redirects before it.
+std::string heads_of(const ResponseBase& response, const char* mark, const char* line_end) {
+  std::string text;
+  for (const Response& redirect : response.history()) text += head_of(redirect, mark, line_end);
+  return text + head_of(response, mark, line_end);
+}
+
 std::string head_of(const Request& request) {
   std::string text = "> ";
   text.append(request.method().name()).append(" ").append(request.url().raw_path()).append(" HTTP/1.1\n");
@@ -71,12 +78,8 @@ std::optional<std::uint64_t> announced_bytes(const ResponseBase& response, const
   return end == field->data() ? std::nullopt : std::optional(length);
 }
 
-Task<void> copy(StreamingResponse& response, Output& output) {
-  while (auto chunk = co_await response.next()) output.write(chunk->view());
-}
-
-Task<void> copy_with_progress(StreamingResponse& response, Output& output, TransferProgress& progress) {
-  co_await when_any(copy(response, output), progress.run());
+Task<void> copy(BodyIterator<Chunk>& body, Output& output) {
+  while (auto chunk = co_await body.next()) output.write(chunk->view());
 }
 
 Task<StreamingResponse> exchange(AsyncClient& client, const Request& request, const GetArguments& arguments) {
@@ -85,7 +88,7 @@ Task<StreamingResponse> exchange(AsyncClient& client, const Request& request, co
     std::fputs(head_of(request).c_str(), stderr);
   }
   StreamingResponse response = co_await client.send_streaming(request);
-  if (arguments.verbose) std::fputs(head_of(response, "< ", "\n").c_str(), stderr);
+  if (arguments.verbose) std::fputs(heads_of(response, "< ", "\n").c_str(), stderr);
   co_return response;
 }
 
@@ -108,6 +111,11 @@ void check_status(const ResponseBase& response) {
   throw Failure(kHttpError, line.append(" ").append(response.reason()));
 }
 
+void check_coding(const ResponseBase& response) {
+  std::string unknown = response.unknown_coding();
+  if (!unknown.empty()) throw Failure(kBadCoding, "the body is compressed with '" + unknown + "'");
+}
+
 bool shows_progress(const GetArguments& arguments, const Output& output) {
   return !output.is_direct() && !arguments.silent && !arguments.no_progress && isatty(STDERR_FILENO) == 1;
 }
@@ -115,12 +123,13 @@ bool shows_progress(const GetArguments& arguments, const Output& output) {
 /// Writes the response to where it belongs.
 Task<void> deliver(StreamingResponse response, const GetArguments& arguments, Output& output,
                    std::uint64_t before) {
-  if (arguments.include || arguments.head) output.write(head_of(response, "", "\r\n"));
+  if (arguments.include || arguments.head) output.write(heads_of(response, "", "\r\n"));
+  auto body = arguments.compressed ? response.iter_bytes() : response.iter_raw();
   if (shows_progress(arguments, output)) {
     TransferProgress progress(output, before, announced_bytes(response, arguments));
-    co_await copy_with_progress(response, output, progress);
+    co_await when_any(copy(body, output), progress.run());
   } else {
-    co_await copy(response, output);
+    co_await copy(body, output);
   }
   output.finish();
 }
@@ -137,6 +146,7 @@ Task<void> fetch(const GetArguments& arguments) {
 
   bool complete = resume && resume->is_complete(response);
   if (arguments.fail && !complete) check_status(response);
+  if (arguments.compressed) check_coding(response);
   std::unique_ptr<Output> output = resume           ? resume->open(response)
                                    : target.empty() ? std::make_unique<Output>()
                                                     : std::make_unique<Output>(target);

@@ -44,6 +44,8 @@ void add_get(CLI::App& app, GetArguments& arguments) {
       "--compressed", arguments.compressed,
       "Ask for a compressed body and write it decompressed (default: ask for none, and write the body as "
       "it is sent)");
+  get.add_flag("-L,--location", arguments.location, "Follow redirects");
+  get.add_option("--max-redirs", arguments.max_redirects, "Follow so many")->capture_default_str();
   get.add_flag("-v,--verbose", arguments.verbose, "Show the request and the response head on standard error");
   get.add_option("-m,--max-time", arguments.max_time,
                  "Time for everything, such as 2, 500ms or 1m (default: no limit)");
@@ -67,10 +69,10 @@ void add_serve(CLI::App& app, ServeArguments& arguments) {
   serve.add_option("--unix-socket", arguments.unix_socket,
                    "Listen on this unix socket instead (@NAME: an abstract one)");
   serve.footer(
-      "Routes: /  /status/CODE  /bytes/N  /delay/MS  /echo  /chunked/N  /headers  /redirect/N\n"
+      "Routes: /  /status/CODE  /bytes/N  /delay/MS  /echo  /chunked/N  /headers  /gzip/N  /redirect/N\n"
       "Routes that misbehave: /fault/close  /fault/reset  /fault/garbage  /fault/truncate/N  "
       "/fault/unended/N\n"
-      "                       /fault/stall (for a minute)  /fault/slow/N (a byte every 10 ms)");
+      "                       /fault/gzip  /fault/stall (for a minute)  /fault/slow/N (a byte every 10 ms)");
 }
 
 void add_load(CLI::App& app, LoadArguments& arguments) {
@@ -157,6 +159,9 @@ void add_fetch(CLI::App& app, FetchArguments& arguments) {
       .add_option("--max-body", arguments.max_body,
                   "A larger body is an error; such as 100000, 64k or 10M (default: 8M inline, else no limit)")
       ->transform(CLI::AsSizeValue(false));
+  fetch.add_flag("-L,--location", arguments.location, "Follow redirects, unless a line says otherwise");
+  fetch.add_option("--max-redirs", arguments.max_redirects, "Follow so many for a request")
+      ->capture_default_str();
   fetch.add_option("--unix-socket", arguments.unix_socket,
                    "Connect to this unix socket (@NAME: an abstract one)");
   fetch.add_flag("--progress", arguments.progress,
