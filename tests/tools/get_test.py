@@ -255,6 +255,22 @@ class Resume(WithFolder):
         self.fetch(0)
         self.assertWhole()
 
+    def test_links(self):
+        link = self.folder / "link"
+        self.file.write_text("old")
+        link.symlink_to(self.file)
+        self.get("-C", "-", "-o", "link", self.file_url, code=18)
+        self.assertEqual(self.names(), ["file", "file.part", "file.part.info", "link"])
+        self.whole()
+        self.get("-C", "-", "-o", "link", self.file_url)
+        self.assertTrue(link.is_symlink())
+        self.assertEqual(self.file.read_bytes(), self.server.body)
+
+    def test_a_part_that_is_a_link_is_not_followed(self):
+        (self.folder / "file.part").symlink_to(self.folder / "elsewhere")
+        self.assertFails(self.fetch(23), 23, "")
+        self.assertEqual(self.names(), ["file.part"])
+
     def test_interrupted(self):
         url = self.url + "/fault/slow/100000"
         process = subprocess.Popen([*SLUICE, "get", "-s", "-C", "-", "-o", self.file, url])

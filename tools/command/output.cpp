@@ -40,7 +40,7 @@ Output::Output(const std::string& path) : path_(path) {
 
 Output::Output(const std::string& path, const std::string& temporary, std::uint64_t offset)
     : path_(path), temporary_(temporary), keep_temporary_(true) {
-  fd_ = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  fd_ = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (fd_ < 0) fail(errno);
   if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
     throw Failure(kWriteOutput, "'" + temporary + "' is being written by another process");

@@ -78,12 +78,14 @@ std::string validator_of(const ResponseBase& response) {
 
 }  // namespace
 
-Resume::Resume(const std::string& target, const std::string& url)
-    : target_(target), url_(url), part_(target + ".part"), info_(part_ + ".info") {
+Resume::Resume(const std::string& target, const std::string& url) : target_(target), url_(url) {
   std::error_code error;
-  fs::path whole = fs::canonical(target, error);
+  fs::path whole = fs::canonical(target, error);  // through links: they stay
   if (!error && !fs::is_regular_file(whole))
     throw Failure(kUsage, "'" + target + "' is no file that could be continued");
+  if (!error) target_ = whole;
+  part_ = target_ + ".part";
+  info_ = part_ + ".info";
   load();
 }
 
