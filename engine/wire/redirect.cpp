@@ -29,15 +29,23 @@ std::string bracketed_host(const Url& url) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
 
+/// What follows the authority, as it is written.
+std::string_view path_onwards(const Url& url) {
+  std::string_view rest = url.str().substr(url.scheme().size() + 1);
+  if (!rest.starts_with("//")) return rest;
+  std::size_t userinfo = url.userinfo().empty() ? 0 : url.userinfo().size() + 1;
+  return rest.substr(2 + userinfo + url.netloc().size());
+}
+
 /// A location with a scheme but without a host ("https://:443/") means the host of the request; not its port.
 Result<Url> with_host_of(const Url& request_url, const Url& location) {
-  if (!location.raw_path().starts_with('/')) return invalid_location("it names no host");
+  std::string_view rest = path_onwards(location);
+  if (!rest.empty() && std::string_view("/?#").find(rest.front()) == std::string_view::npos)
+    return invalid_location("it names no host");
   std::string text(location.scheme());
   text += "://";
   if (!location.userinfo().empty()) text.append(location.userinfo()) += '@';
-  text.append(bracketed_host(request_url)).append(location.netloc()).append(location.raw_path());
-  if (!location.fragment().empty()) text.append("#").append(location.fragment());
-  return Url::parse(text);
+  return Url::parse(text.append(bracketed_host(request_url)).append(location.netloc()).append(rest));
 }
 
 /// A fragment outlives redirects that state none (RFC 9110, 10.2.2).

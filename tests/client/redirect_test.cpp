@@ -144,6 +144,18 @@ TEST_F(RedirectTest, BodiesAreSentAgain) {
   }
 }
 
+TEST_F(RedirectTest, BodiesThatAreNotWantedAreNotKept) {
+  Peer peer(playing({redirect_to("/next", 302, "moved"), ok_response("there")}));
+  AsyncClient client(shard(), following());
+  auto response = run(client.get(peer.url()).discard_body().as_result());
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->content(), "");
+  ASSERT_EQ(response->history().size(), 1U);
+  EXPECT_EQ(response->history()[0].content(), "");
+  EXPECT_EQ(response->history()[0].num_bytes_downloaded(), 5U);
+  EXPECT_EQ(peer.connections(), 1);
+}
+
 TEST_F(RedirectTest, CredentialsStayWithTheirOrigin) {
   RequestLog elsewhere;
   Peer end(elsewhere.answering());

@@ -153,6 +153,12 @@ class Input(WithFetch):
         self.assertFails(sluice("fetch", "/nonexistent"), 26, "/nonexistent")
         self.assertFails(sluice("fetch", self.folder), 26, "directory")
 
+    def test_unix_sockets(self):
+        path = str(self.folder / "socket")
+        origin = Origin("--unix-socket", path)
+        self.assertEqual(self.one("http://any/bytes/3", "--unix-socket", path)["body"], "012")
+        self.assertEqual(origin.stop(), 0)
+
     def test_timeouts(self):
         slow = self.url + "/delay/60000"
         self.assertEqual(self.one({"url": slow, "timeout": 0.05})["error"]["type"], "ReadTimeout")

@@ -128,6 +128,9 @@ TEST(RedirectTest, MissingHostIsThatOfTheRequestButNotItsPort) {
   EXPECT_EQ(target("http://a.example:81/x", "https:/foo"), "https://a.example/foo");
   EXPECT_EQ(target("http://[::1]:81/x", "http:///foo"), "http://[::1]/foo");
   EXPECT_EQ(target("http://a.example/x", "http://u:p@:82/"), "http://u:p@a.example:82/");
+  EXPECT_EQ(target("http://a.example/x", "http://u:p@"), "http://u:p@a.example");
+  EXPECT_EQ(target("http://a.example/x#f", "https:"), "https://a.example#f");
+  EXPECT_EQ(target("http://a.example/x", "http:?q"), "http://a.example?q");
 }
 
 TEST(RedirectTest, RelativeLocations) {
