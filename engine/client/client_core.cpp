@@ -228,7 +228,8 @@ bool asks_for_more(const ResponseState& response) {
 /// Throws the body of a redirect away if it is short, so that its connection can be used for the next
 /// request.
 Task<void> skip_body(StreamState::Pointer stream) {
-  while (!stream->closed() && stream->response().body_bytes <= kSkippedBodyBytes) {
+  bool is_short = stream->bytes_left().value_or(0) <= kSkippedBodyBytes;
+  while (is_short && !stream->closed() && stream->response().body_bytes <= kSkippedBodyBytes) {
     ring::Lease piece;
     if (stream->pull(piece) == Step::need_more) stream->supply(co_await stream->read_more());
   }

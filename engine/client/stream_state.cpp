@@ -121,9 +121,14 @@ Task<Result<void>> StreamState::discard(Pointer self) {
   }
 }
 
-bool StreamState::worth_draining() {
+std::optional<std::uint64_t> StreamState::bytes_left() const {
   auto size = closed() ? std::nullopt : exchange_.content_length();
-  return size && *size - exchange_.body_bytes() <= drain_.max_bytes;
+  return size ? std::optional(*size - exchange_.body_bytes()) : std::nullopt;
+}
+
+bool StreamState::worth_draining() {
+  auto left = bytes_left();
+  return left && *left <= drain_.max_bytes;
 }
 
 Task<void> StreamState::close(Pointer self) {

@@ -61,6 +61,8 @@ class StreamState {
 
   ResponseState& response() noexcept { return response_; }
   const Request& request() const noexcept { return request_; }
+  /// Bytes of the body that are still to come, if that is known.
+  std::optional<std::uint64_t> bytes_left() const;
   const ReceiveLimits& limits() const noexcept { return limits_; }
   const Error& error() const { return *error_; }
   bool closed() const noexcept { return ended_ || error_; }

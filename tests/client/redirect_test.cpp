@@ -156,6 +156,28 @@ TEST_F(RedirectTest, BodiesThatAreNotWantedAreNotKept) {
   EXPECT_EQ(peer.connections(), 1);
 }
 
+Generator<Chunk> two_chunks() {
+  co_yield Chunk(std::string_view("one"));
+  co_yield Chunk(std::string_view("two"));
+}
+
+TEST_F(RedirectTest, GeneratedBodiesCannotBeSentAgain) {
+  for (int status : {307, 308, 303}) {
+    RequestLog log;
+    Peer end(log.answering());
+    Peer peer([&](PeerConnection& connection) {
+      connection.read_head();
+      connection.read(std::string_view("3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n").size());
+      connection.send(redirect_to(end.url("/next"), status));
+    });
+    AsyncClient client(shard(), following());
+    auto response = run(client.post(peer.url()).body(two_chunks()).as_result());
+    EXPECT_EQ(outcome_of(response), status == 303 ? "ok" : "StreamConsumed in setup");
+    EXPECT_EQ(log.last().line(), status == 303 ? "GET /next HTTP/1.1" : "");
+    EXPECT_EQ(log.size(), status == 303 ? 1U : 0U);
+  }
+}
+
 TEST_F(RedirectTest, CredentialsStayWithTheirOrigin) {
   RequestLog elsewhere;
   Peer end(elsewhere.answering());

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""get_test.py CLASS COMMAND...: runs the cases of a class of this file against `sluice get` and what it does with files."""
+"""get_test.py CLASS COMMAND...: runs the cases of a class of this file against `sluice get`."""
 import fcntl
 import gzip
 import http.server
@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import urllib.parse
 from pathlib import Path
 
 from support import PATIENCE, SLUICE, WithOrigin, main, on_terminal, script_server, sluice
@@ -71,6 +72,58 @@ class Redirects(WithFolder):
     def test_names_come_from_what_was_asked_for(self):
         self.get("-L", "-O", self.url + "/redirect/1")
         self.assertEqual(self.names(), ["1"])
+
+
+class Upload(WithFolder):
+    def test_a_file(self):
+        self.file.write_bytes(os.urandom(3000000))
+        for arguments in (["-T", "file"], ["--upload-file", self.file, "-X", "POST"]):
+            self.assertEqual(self.get(*arguments, self.url + "/echo").stdout, self.file.read_bytes())
+        head = self.get("-T", "file", self.url + "/headers").stdout
+        self.assertTrue(head.startswith(b"PUT /headers HTTP/1.1\n"))
+        self.assertIn(b"\nContent-Length: 3000000\n", head)
+
+    def test_standard_input(self):
+        data = os.urandom(3000000)
+        self.assertEqual(self.get("-T", "-", self.url + "/echo", stdin=None, input=data).stdout, data)
+        head = self.get("-T", "-", self.url + "/headers", stdin=None, input=b"abc").stdout
+        self.assertTrue(head.startswith(b"PUT /headers HTTP/1.1\n"))
+        self.assertIn(b"\nTransfer-Encoding: chunked\n", head)
+        self.assertEqual(self.get("-T", "-", self.url + "/echo", stdin=None, input=b"").stdout, b"")
+
+    def test_standard_input_is_sent_as_it_comes(self):
+        process = subprocess.Popen([*SLUICE, "get", "-T", "-", self.url + "/echo"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE)
+        for part in (b"one", b"two"):
+            process.stdin.write(part)
+            process.stdin.flush()
+        self.assertEqual(process.communicate(b"three", PATIENCE)[0], b"onetwothree")
+
+    def test_an_upload_that_is_interrupted(self):
+        process = subprocess.Popen([*SLUICE, "get", "-T", "-", self.url + "/echo"], stdin=subprocess.PIPE)
+        process.stdin.write(b"one")
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(PATIENCE), 130)
+        process.stdin.close()
+
+    def test_names_in_folders(self):
+        for name in ("file", "a b?#%41"):
+            (self.folder / name).write_text("x")
+            head = self.get("-T", self.folder / name, self.url + "/headers/").stdout.decode()
+            self.assertEqual(urllib.parse.unquote(head.split("\n")[0]), f"PUT /headers/{name} HTTP/1.1")
+
+    def test_redirects(self):
+        self.file.write_text("x" * 100)
+        self.assertEqual(self.get("-L", "-T", "file", self.url + "/redirect/1").stdout, b"arrived\n")
+
+    def test_files_that_cannot_be_read(self):
+        self.assertFails(self.get("-T", "none", self.url, code=26), 26, "none")
+        self.assertFails(self.get("-T", self.folder, self.url, code=26), 26, "no file")
+
+    def test_wrong_arguments(self):
+        for arguments in (["-T", "file", "-d", "a"], ["-T", "file", "-I"]):
+            self.assertFails(self.get(*arguments, self.url, code=2), 2, "-T")
 
 
 class Compressed(WithFolder):
@@ -288,7 +341,8 @@ class Resume(WithFolder):
             self.assertFails(self.fetch(23), 23, "another process")
 
     def test_wrong_arguments(self):
-        for arguments in (["-C", "5", "-o", "x"], ["-C", "-"], ["-C", "-", "-o", "x", "-d", "a"], ["-C", "-", "-o", "x", "-I"],
+        for arguments in (["-C", "5", "-o", "x"], ["-C", "-"], ["-C", "-", "-o", "x", "-d", "a"],
+                          ["-C", "-", "-o", "x", "-T", "x"], ["-C", "-", "-o", "x", "-I"],
                           ["-C", "-", "-o", "x", "-i"], ["-C", "-", "-o", "x", "--compressed"],
                           ["-C", "-", "-o", "/dev/null"]):
             with self.subTest(arguments=arguments):

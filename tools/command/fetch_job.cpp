@@ -100,7 +100,7 @@ void apply_body(const RequestObject& object, FetchJob& job) {
     if (!bytes) throw Defect("'body_base64' is no base64");
     job.request->content(*bytes);
   }
-  if (file != nullptr) job.body_file = *file;
+  if (file != nullptr) job.request->file(*file);
 }
 
 void parse_object(std::string_view text, FetchJob& job, const FetchPlan& plan, AsyncClient& client) {
@@ -137,6 +137,11 @@ void parse_line(const Line& line, std::string_view text, FetchJob& job, const Fe
   job.host = job.request->url().netloc();
 }
 
+void refuse(FetchJob& job, const std::string& reason) {
+  job.request.reset();
+  job.defect = "line " + std::to_string(job.line) + ": " + reason;
+}
+
 }  // namespace
 
 std::optional<FetchJob> parse_job(const Line& line, const FetchPlan& plan, AsyncClient& client) {
@@ -154,11 +159,6 @@ std::optional<FetchJob> parse_job(const Line& line, const FetchPlan& plan, Async
     refuse(job, failure.what());
   }
   return job;
-}
-
-void refuse(FetchJob& job, const std::string& reason) {
-  job.request.reset();
-  job.defect = "line " + std::to_string(job.line) + ": " + reason;
 }
 
 }  // namespace sluice::command

@@ -23,15 +23,11 @@ struct FetchJob {
   std::string url;    ///< as in the input
   std::string host;   ///< with its port: whose turn it must be
   std::optional<Request> request;
-  std::string body_file;  ///< the request's body, read when the request is made
-  std::string defect;     ///< why there is no request
+  std::string defect;  ///< why there is no request
 };
 
 /// A line that holds a URL or, as JSON, a request. Nothing for a line of blanks; a line that is wrong becomes
 /// a job with a defect.
 std::optional<FetchJob> parse_job(const Line& line, const FetchPlan& plan, AsyncClient& client);
-
-/// Makes it a job without a request.
-void refuse(FetchJob& job, const std::string& reason);
 
 }  // namespace sluice::command

@@ -10,9 +10,6 @@
 #include <sluice/combinators.hpp>
 #include <sluice/time.hpp>
 
-#include "tools/command/arguments.hpp"
-#include "tools/command/failure.hpp"
-
 namespace sluice::command {
 namespace {
 
@@ -97,7 +94,6 @@ Task<void> FetchRun::keep_rate() {
 Task<void> FetchRun::perform(FetchJob job) {
   ++counters_->under_way;
   FetchRow row(job);
-  read_body(job);
   if (job.request)
     co_await make_request(job, row);
   else
@@ -109,16 +105,6 @@ Task<void> FetchRun::perform(FetchJob job) {
   --under_way_;
   schedule_.finished(job.host);
   stirred_.notify();
-}
-
-/// Only now: the bodies of all requests that wait would fill the memory.
-void FetchRun::read_body(FetchJob& job) {
-  if (job.body_file.empty()) return;
-  try {
-    job.request->content(read_data("@" + job.body_file));
-  } catch (const Failure& failure) {
-    refuse(job, failure.what());
-  }
 }
 
 Task<void> FetchRun::make_request(FetchJob& job, FetchRow& row) {

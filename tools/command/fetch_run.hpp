@@ -45,7 +45,6 @@ class FetchRun {
   Task<void> begin_jobs(Scope& scope);
   Task<void> keep_rate();
   Task<void> perform(FetchJob job);
-  void read_body(FetchJob& job);
   Task<void> make_request(FetchJob& job, FetchRow& row);
   Task<Result<void>> exchange(FetchJob& job, FetchRow& row);
   Task<Result<void>> receive(StreamingResponse& response, BodySink& sink);

@@ -55,7 +55,7 @@ void describe_connection(const GetArguments& arguments, const Request& request) 
   std::string place = arguments.unix_socket.empty() ? std::string(request.url().raw_host()) + " port " +
                                                           std::to_string(request.url().effective_port())
                                                     : "unix socket " + arguments.unix_socket;
-  std::fprintf(stderr, "* Request to %s, %zu bytes of body\n", place.c_str(), request.body().size());
+  std::fprintf(stderr, "* Request to %s\n", place.c_str());
 }
 
 void report_transfer(std::uint64_t bytes, Duration duration) {
@@ -134,11 +134,11 @@ Task<void> deliver(StreamingResponse response, const GetArguments& arguments, Ou
   output.finish();
 }
 
-Task<void> fetch(const GetArguments& arguments) {
+Task<void> fetch(const GetArguments& arguments, BlockReader* input) {
   TimePoint start = Clock::now();
   ClientOptions options = client_options(arguments);
   AsyncClient client(options);
-  Request request = make_request(client, arguments);
+  Request request = make_request(client, arguments, input);
   std::string target = target_of(arguments, request.url());
   std::optional<Resume> resume;
   if (!arguments.continue_at.empty()) resume.emplace(target, std::string(request.url().str()));
@@ -158,9 +158,10 @@ Task<void> fetch(const GetArguments& arguments) {
   if (!target.empty() && !arguments.silent) report_transfer(output->bytes(), Clock::now() - start);
 }
 
-Task<int> fetch_until_stopped(const GetArguments& arguments, Shard& shard, StopSignal& stop) {
+Task<int> fetch_until_stopped(const GetArguments& arguments, BlockReader* input, Shard& shard,
+                              StopSignal& stop) {
   Duration limit = arguments.max_time.empty() ? kNoTimeout : parse_duration(arguments.max_time);
-  auto outcome = co_await when_any(with_timeout(limit, fetch(arguments)), stop.wait(shard));
+  auto outcome = co_await when_any(with_timeout(limit, fetch(arguments, input)), stop.wait(shard));
   co_return outcome.index() == 0 ? kSuccess : kInterrupted;
 }
 
@@ -170,8 +171,10 @@ int get(const GetArguments& arguments) {
   check_arguments(arguments);
   StopSignal stop;
   Shard shard;
+  std::optional<BlockReader> input;
+  if (arguments.upload_file == "-") input.emplace(shard, "-");
   SignalThread signals([&stop] { stop.request(); });
-  return shard.block_on(fetch_until_stopped(arguments, shard, stop));
+  return shard.block_on(fetch_until_stopped(arguments, input ? &*input : nullptr, shard, stop));
 }
 
 }  // namespace sluice::command

@@ -2,8 +2,11 @@
 #include "tools/command/get_request.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string_view>
 
@@ -54,6 +57,21 @@ std::string escaped(std::string_view name) {
   return text;
 }
 
+Generator<Chunk> chunks_of(BlockReader& input) {
+  while (auto block = co_await input.next()) co_yield Chunk(std::string_view(*block));
+  input.check();
+}
+
+/// A file that is not there is told before anything is sent.
+const std::string& checked_file(const std::string& path) {
+  std::error_code error;
+  bool regular = std::filesystem::is_regular_file(path, error);
+  std::ifstream file(path);
+  if (regular && file) return path;
+  throw Failure(kReadInput,
+                "cannot read '" + path + "': " + (regular ? std::strerror(errno) : "it is no file"));
+}
+
 void refuse_if(bool wrong, const char* message) {
   if (wrong) throw Failure(kUsage, message);
 }
@@ -88,12 +106,16 @@ std::string url_of(const GetArguments& arguments) {
   return to_folder ? url + escaped(std::filesystem::path(arguments.upload_file).filename().string()) : url;
 }
 
-Request make_request(AsyncClient& client, const GetArguments& arguments) {
+Request make_request(AsyncClient& client, const GetArguments& arguments, BlockReader* input) {
   Request request = client.build_request(method_of(arguments), url_of(arguments));
   if (auto form = form_of(arguments)) {
     request.header("Content-Type", "application/x-www-form-urlencoded");
     request.content(*form);
   }
+  if (input != nullptr)
+    request.body(chunks_of(*input));
+  else if (!arguments.upload_file.empty())
+    request.file(checked_file(arguments.upload_file));
   if (!arguments.compressed) request.without_header("Accept-Encoding");
   apply_headers(request, arguments.headers);
   return request;

@@ -31,6 +31,9 @@ void add_get(CLI::App& app, GetArguments& arguments) {
                  "are joined "
                  "with &")
       ->allow_extra_args(false);
+  get.add_option(
+      "-T,--upload-file", arguments.upload_file,
+      "Send a file, with PUT; -: standard input, in chunks. A URL that ends in / gets the file's name");
   get.add_flag("-i,--include", arguments.include, "Write the response head before the body");
   get.add_flag("-I,--head", arguments.head, "Request the head only, and write it");
   get.add_option("-o,--output", arguments.output, "Write to a file, which appears once it is whole");
