@@ -100,12 +100,20 @@ class Upload(WithFolder):
         self.assertEqual(process.communicate(b"three", PATIENCE)[0], b"onetwothree")
 
     def test_an_upload_that_is_interrupted(self):
-        process = subprocess.Popen([*SLUICE, "get", "-T", "-", self.url + "/echo"], stdin=subprocess.PIPE)
-        process.stdin.write(b"one")
-        process.stdin.flush()
+        begun = threading.Event()
+
+        def read(connection):
+            begun.set()
+            while connection.recv(65536):
+                pass
+
+        url, thread = script_server(read)
+        process = subprocess.Popen([*SLUICE, "get", "-T", "-", url], stdin=subprocess.PIPE)
+        self.assertTrue(begun.wait(PATIENCE))
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(PATIENCE), 130)
         process.stdin.close()
+        thread.join(PATIENCE)
 
     def test_names_in_folders(self):
         for name in ("file", "a b?#%41"):
