@@ -91,6 +91,7 @@ Task<void> Upload::send_parts() {
   }
 }
 
+// Every co_await is a statement of its own: g++ 12 miscompiles one inside && with an assignment.
 Task<void> Upload::send_generated() {
   std::optional<Chunk> chunk = co_await next_chunk();
   while (chunk) {

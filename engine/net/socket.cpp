@@ -206,11 +206,11 @@ void Socket::send_rest() {
 void Socket::sent(ring::Completion completion) {
   if (retiring_) return free_if_quiet();
   int result = completion.result;
-  if (stopping_) return end_write(ECANCELED);
-  if (transfer_ != nullptr) return file_step_done(result);
-  if (result < 0 && result != -EINTR && result != -EAGAIN) return end_write(-result);
+  if (transfer_ != nullptr) return stopping_ ? end_write(ECANCELED) : file_step_done(result);
   auto count = static_cast<std::size_t>(std::max(result, 0));
   bytes_sent_ += count;
+  if (stopping_) return end_write(ECANCELED);
+  if (result < 0 && result != -EINTR && result != -EAGAIN) return end_write(-result);
   bool rest = false;
   for (std::span<const char>& part : unsent_) {
     std::size_t taken = std::min(count, part.size());

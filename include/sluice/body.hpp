@@ -124,9 +124,9 @@ class RequestBody {
   void change_form(Change change) {
     auto* form = std::get_if<std::shared_ptr<FormBody>>(&content_);
     if (form == nullptr)
-      *this = RequestBody(std::make_shared<FormBody>());
+      *this = RequestBody(std::allocate_shared<FormBody>(RecyclingAllocator<FormBody>()));
     else if (form->use_count() != 1)
-      *form = std::make_shared<FormBody>(**form);
+      *form = std::allocate_shared<FormBody>(RecyclingAllocator<FormBody>(), **form);
     change(*std::get<std::shared_ptr<FormBody>>(content_));
   }
 

@@ -229,13 +229,15 @@ Derived& RequestSetters<Derived>::file(std::string_view path) & {
 template <class Derived>
 Derived& RequestSetters<Derived>::body(Generator<Chunk> generator) & {
   auto& self = static_cast<Derived&>(*this);
-  self.request().body_ = RequestBody(std::make_shared<GeneratedBody>(std::move(generator), std::nullopt));
+  self.request().body_ = RequestBody(std::allocate_shared<GeneratedBody>(RecyclingAllocator<GeneratedBody>(),
+                                                                         std::move(generator), std::nullopt));
   return self;
 }
 template <class Derived>
 Derived& RequestSetters<Derived>::body(Generator<Chunk> generator, std::uint64_t length) & {
   auto& self = static_cast<Derived&>(*this);
-  self.request().body_ = RequestBody(std::make_shared<GeneratedBody>(std::move(generator), length));
+  self.request().body_ = RequestBody(
+      std::allocate_shared<GeneratedBody>(RecyclingAllocator<GeneratedBody>(), std::move(generator), length));
   return self;
 }
 template <class Derived>
