@@ -5,7 +5,9 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace sluice::net {
@@ -183,8 +185,7 @@ void Socket::begin_write(Duration timeout, TimePoint now) {
   base::check(!writing_, "two writes at once on a socket");
   writing_ = true;
   write_timeout_ = timeout;
-  write_deadline_ = after(now, timeout);
-  schedule(write_deadline_);
+  start_write_clock(now);
 }
 
 /// Starts the next send, a plain one if what is left stands in one piece.
@@ -259,8 +260,7 @@ void Socket::file_step_done(int result) {
 }
 
 void Socket::restart_write_clock() {
-  write_deadline_ = after(loop_->now(), write_timeout_);
-  schedule(write_deadline_);
+  start_write_clock(loop_->now());
 }
 
 void Socket::stop_writing() {
@@ -463,12 +463,31 @@ void Socket::schedule(TimePoint deadline) {
   deadline_.arm(deadline);
 }
 
+void Socket::start_write_clock(TimePoint now) {
+  unacknowledged_bytes_ = -1;
+  write_deadline_ = after(now, write_timeout_);
+  schedule(after(now, write_timeout_ / 2));
+}
+
+/// The kernel takes more only when much of what it has is gone, which a slow peer may need long for. So what
+/// it has is looked at twice in the time of the timeout.
+void Socket::note_write_progress(TimePoint now) {
+  int queued = 0;
+  if (ioctl(fd_.number(), SIOCOUTQ, &queued) != 0) return;
+  bool moved = unacknowledged_bytes_ >= 0 && queued != unacknowledged_bytes_;
+  if (moved) write_deadline_ = after(now, write_timeout_);
+  unacknowledged_bytes_ = queued;
+}
+
 void Socket::deadline_passed() {
   bool sending = connecting_ || writing_;
   // A reader that has been served is not late, even if it has not run yet.
   if (!sending && !read_point_.has_waiter()) return;
+  TimePoint now = Clock::now();
+  if (writing_) note_write_progress(now);
   TimePoint deadline = sending ? write_deadline_ : read_deadline_;
-  if (deadline > Clock::now()) return schedule(deadline);
+  if (deadline > now)
+    return schedule(writing_ ? std::min(deadline, after(now, write_timeout_ / 2)) : deadline);
   fail(SocketStatus::timed_out, ETIMEDOUT);
   write_point_.notify();
   stir();

@@ -239,6 +239,8 @@ class Socket : public detail::Recycled {
   void reader_waits(Duration timeout, std::uint64_t expected_bytes, std::uint64_t discard_bytes);
   void reader_left() noexcept;
 
+  void start_write_clock(TimePoint now);
+  void note_write_progress(TimePoint now);
   void schedule(TimePoint deadline);
   void deadline_passed();
 
@@ -277,6 +279,7 @@ class Socket : public detail::Recycled {
   std::uint64_t handed_out_bytes_ = 0;      // by the last read; still charged
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t bytes_received_ = 0;
+  int unacknowledged_bytes_ = -1;  // in the kernel's queue when last looked at
   int system_code_ = 0;
   int write_error_ = 0;
   int file_error_ = 0;

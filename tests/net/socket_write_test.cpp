@@ -166,5 +166,27 @@ TEST_F(SocketWriteTest, NoTimeRunsBetweenTheWritesOfASeries) {
   expect_sockets(0);
 }
 
+// The kernel asks for more only when a third of its queue is free, which takes this peer longer than the timeout.
+TEST_F(SocketWriteTest, ASlowPeerThatMovesIsNotLate) {
+  constexpr std::size_t kTotal = 6'000'000;
+  Peer peer([](PeerConnection& connection) {
+    connection.shrink_receive_buffer();
+    for (std::size_t taken = 0; taken < kTotal;) {
+      std::size_t size = connection.read(10'000).size();
+      if (size == 0) return;
+      taken += size;
+      std::this_thread::sleep_for(2ms);
+    }
+  });
+  run([&]() -> Task<void> {
+    Socket::Pointer socket = co_await connected(peer);
+    socket->write("", detail::SharedBytes(patterned_bytes(kTotal)), 150ms);
+    co_await written(*socket);
+    EXPECT_FALSE(socket->failed());
+    EXPECT_EQ(socket->bytes_sent(), kTotal);
+  });
+  expect_sockets(0);
+}
+
 }  // namespace
 }  // namespace sluice::net
