@@ -170,7 +170,7 @@ TEST_F(SocketWriteTest, NoTimeRunsBetweenTheWritesOfASeries) {
 TEST_F(SocketWriteTest, ASlowPeerThatMovesIsNotLate) {
   constexpr std::size_t kTotal = 6'000'000;
   Peer peer([](PeerConnection& connection) {
-    connection.shrink_receive_buffer();
+    connection.shrink_receive_buffer(64 * 1024);
     for (std::size_t taken = 0; taken < kTotal;) {
       std::size_t size = connection.read(10'000).size();
       if (size == 0) return;
