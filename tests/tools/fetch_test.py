@@ -172,7 +172,8 @@ class Input(WithFetch):
 
     def test_wrong_arguments(self):
         for arguments in (["--concurrency", "0"], ["--per-host", "0"], ["--rate", "0"], ["--timeout", "soon"],
-                          ["--max-time", "x"], ["--body", "none"], ["--body", "file"], ["--output-dir", "x"],
+                          ["--max-time", "x"], ["--body", "none"], ["--body", "7"], ["--body", "file"],
+                          ["--output-dir", "x"],
                           ["--max-body", "many"], ["--max-redirs", "-1"], ["-H", "no colon"],
                           ["--nonsense"], ["a", "b"]):
             with self.subTest(arguments=arguments):

@@ -153,7 +153,8 @@ void add_fetch(CLI::App& app, FetchArguments& arguments) {
   fetch.add_option("-H,--header", arguments.headers, "A field of every request, 'Name: value' (repeatable)")
       ->allow_extra_args(false);
   fetch.add_option("--body", arguments.body, "Where bodies go: inline (into their rows), file, discard")
-      ->transform(CLI::Transformer(modes, CLI::ignore_case))
+      ->transform(CLI::CheckedTransformer(modes).description("{inline,file,discard}"))
+      ->type_name("MODE")
       ->default_str("inline");
   fetch.add_option("--output-dir", arguments.output_dir,
                    "The folder for --body file; N.body is that of line N");
