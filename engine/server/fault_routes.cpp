@@ -7,8 +7,8 @@
 
 #include <sluice/time.hpp>
 
-#include "engine/server/gzip.hpp"
 #include "engine/wire/grammar.hpp"
+#include "engine/wire/gzip.hpp"
 
 namespace sluice::server {
 namespace {
@@ -55,7 +55,7 @@ Task<void> leave_unended(Request& request, Responder& responder) {
 }
 
 Task<void> cut_gzip(Request&, Responder& responder) {
-  std::string coded = gzip(std::string(1000, 'x'));
+  std::string coded = wire::gzip(std::string(1000, 'x'));
   responder.header("Content-Encoding", "gzip");
   responder.answer(200, kText, std::string_view(coded).substr(0, coded.size() / 2));
   co_return;

@@ -9,8 +9,8 @@
 #include <sluice/detail/shared_bytes.hpp>
 #include <sluice/time.hpp>
 
-#include "engine/server/gzip.hpp"
 #include "engine/wire/grammar.hpp"
+#include "engine/wire/gzip.hpp"
 
 namespace sluice::server {
 namespace {
@@ -134,7 +134,7 @@ Task<void> serve_gzip(Request& request, Responder& responder) {
   auto size = parse_number(request.rest(), block().size());
   if (!size) co_return responder.answer(400);
   responder.header("Content-Encoding", "gzip");
-  responder.answer(200, kText, gzip(block().view().substr(0, *size)));
+  responder.answer(200, kText, wire::gzip(block().view().substr(0, *size)));
 }
 
 Task<void> serve_redirect(Request& request, Responder& responder) {

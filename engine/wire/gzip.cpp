@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "engine/server/gzip.hpp"
+#include "engine/wire/gzip.hpp"
 
 #include <cstddef>
 
@@ -7,7 +7,7 @@
 
 #include "engine/base/check.hpp"
 
-namespace sluice::server {
+namespace sluice::wire {
 
 std::string gzip(std::string_view bytes) {
   constexpr int kGzipFormat = 16;
@@ -28,4 +28,4 @@ std::string gzip(std::string_view bytes) {
   return coded;
 }
 
-}  // namespace sluice::server
+}  // namespace sluice::wire

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-namespace sluice::server {
+namespace sluice::wire {
 
 /// The bytes in the content coding gzip (RFC 1952).
 std::string gzip(std::string_view bytes);
 
-}  // namespace sluice::server
+}  // namespace sluice::wire
