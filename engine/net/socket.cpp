@@ -18,6 +18,7 @@ constexpr std::size_t kJoinedBodyBytes = 8 * 1024;
 
 // What one receive may bring to a socket while its budget is used up.
 constexpr std::uint32_t kFrugalReceiveBytes = 16 * 1024;
+constexpr std::uint32_t kWholeBuffer = 0;  // as io_uring says it
 constexpr std::uint64_t kLargestDiscardBytes = std::uint64_t{1} << 30;
 
 void send_small_writes_at_once(int fd) {
@@ -43,7 +44,7 @@ Socket::Socket(ring::Loop& loop, ReceiveBudget& budget, Fd fd)
                }),
       starved_(*this,
                [](ring::StarvedReceiver& receiver) {
-                 static_cast<Starved&>(receiver).socket->resume_receiving();
+                 static_cast<Starved&>(receiver).socket->buffers_are_back();
                }),
       budget_member_(
           *this,
@@ -68,7 +69,7 @@ Socket::Pointer Socket::make(ring::Loop& loop, ReceiveBudget& budget) {
 Socket::Pointer Socket::adopt(ring::Loop& loop, ReceiveBudget& budget, Fd fd) {
   Pointer socket(new Socket(loop, budget, std::move(fd)));
   send_small_writes_at_once(socket->fd_.number());
-  socket->start_receiving();
+  socket->start_receiving(Burst::many_buffers);
   return socket;
 }
 
@@ -147,7 +148,7 @@ void Socket::connected(ring::Completion completion) {
     if (completion.result < 0)
       fail(SocketStatus::failed, -completion.result);
     else
-      start_receiving();
+      start_receiving(Burst::many_buffers);
   }
   write_point_.notify();
 }
@@ -296,30 +297,41 @@ void Socket::start_read_clock() {
 
 // ---- reading
 
-void Socket::start_receiving() {
+void Socket::start_receiving(Burst burst) {
   ring::Ring& ring = loop_->ring();
   if (discard_wanted_bytes_ != 0) {
     receiving_ = Receiving::discarding;
     ring.receive_discarding(
         receive_, fd_.number(),
         static_cast<std::uint32_t>(std::min(discard_wanted_bytes_, kLargestDiscardBytes)));
-  } else if (budget_->exhausted()) {
+  } else if (burst == Burst::one_buffer || budget_->exhausted()) {
     receiving_ = Receiving::once;
-    ring.receive_once(receive_, fd_.number(), loop_->buffers().group(), kFrugalReceiveBytes);
+    std::uint32_t most = budget_->exhausted() ? kFrugalReceiveBytes : kWholeBuffer;
+    ring.receive_once(receive_, fd_.number(), loop_->buffers().group(), most);
   } else {
     receiving_ = Receiving::multishot;
     ring.receive_multishot(receive_, fd_.number(), loop_->buffers().group());
   }
 }
 
-void Socket::resume_receiving() {
+bool Socket::may_receive() {
   bool wanted = !paused_ && !ended_ && !retiring_;
-  if (!wanted || receive_.in_flight() || starved_.linked()) return;
-  if (budget_->exhausted() && !received_.empty()) {
-    paused_ = true;
-    return;
-  }
-  start_receiving();
+  if (!wanted || receive_.in_flight() || starved_.linked()) return false;
+  if (!budget_->exhausted() || received_.empty()) return true;
+  paused_ = true;
+  return false;
+}
+
+void Socket::resume_receiving() {
+  if (!may_receive()) return;
+  // A socket with a busy reader would be ahead of those that wait, each time, and take all buffers.
+  bool queues_up = loop_->buffers().starving() && discard_wanted_bytes_ == 0;
+  queues_up ? loop_->buffers().wait_for_buffers(starved_) : start_receiving(Burst::many_buffers);
+}
+
+void Socket::buffers_are_back() {
+  // A burst would take all that came back, and others wait, too.
+  if (may_receive()) start_receiving(Burst::one_buffer);
 }
 
 void Socket::received(ring::Completion completion) {

@@ -203,6 +203,7 @@ class Socket : public detail::Recycled {
   };
 
   /// What the receive in flight does.
+  enum class Burst : std::uint8_t { one_buffer, many_buffers };
   enum class Receiving : std::uint8_t { multishot, once, discarding };
 
   Socket(ring::Loop& loop, ReceiveBudget& budget, Fd fd);
@@ -219,8 +220,10 @@ class Socket : public detail::Recycled {
   void receive_ended(int result);
 
   bool open(int family);
-  void start_receiving();
+  void start_receiving(Burst burst);
+  bool may_receive();
   void resume_receiving();
+  void buffers_are_back();
   void stop_receiving_if_full();
   void stop_receiving();
   void start_to_discard();
@@ -289,7 +292,7 @@ class Socket : public detail::Recycled {
   bool connecting_ = false;
   bool writing_ = false;
   bool more_to_write_ = false;
-  bool stopping_ = false;  // the write that is in flight shall be the last
+  bool stopping_ = false;       // the write that is in flight shall be the last
   bool expects_reply_ = false;  // the reader that waits does, and not the rest of a body
   bool ended_ = false;
   bool paused_ = false;  // receiving was stopped because too many bytes are unread

@@ -151,6 +151,8 @@ class BufferRing {
   /// Queues a receiver that met an empty ring; it is called when buffers are back. Destroying it takes it
   /// out.
   void wait_for_buffers(StarvedReceiver& receiver) { starved_.push_back(receiver); }
+  /// Somebody waits for buffers.
+  bool starving() const noexcept { return !starved_.empty(); }
   /// One batch: hands returned buffers to the kernel, then calls as many starved receivers as there are
   /// buffers.
   void return_batch();

@@ -2,10 +2,13 @@
 #include "engine/net/socket.hpp"
 
 #include <cerrno>
+#include <numeric>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include <sluice/combinators.hpp>
 
 #include "tests/support/shard_test.hpp"
 
@@ -222,6 +225,35 @@ TEST_F(SocketTest, HighWaterStopsReceiving) {
     EXPECT_TRUE(received == body);
   });
   expect_sockets(0);
+}
+
+// Readers of whom each always finds more had all receive buffers in turn, while others found none for
+// seconds.
+TEST_F(SocketTest, BusyReadersLeaveBuffersToEachOther) {
+  constexpr std::size_t kSockets = 8;
+  constexpr std::uint64_t kShare = 8 << 20;
+  ShardOptions options;
+  options.buffers = {.count = 64, .size_bytes = 16 * 1024, .hot_bytes = 8 * 16 * 1024};
+  set_up_shard(options);
+  Peer peer([](PeerConnection& connection) {
+    const std::string data(1 << 20, 'x');
+    while (connection.send(data)) continue;
+  });
+  std::vector<std::uint64_t> received(kSockets);
+  auto total = [&] { return std::accumulate(received.begin(), received.end(), std::uint64_t{0}); };
+  auto read_on = [&](std::uint64_t& bytes) -> Task<void> {
+    Socket::Pointer socket = co_await connected(peer);
+    while (total() < kSockets * kShare) {
+      ReadOutcome outcome = co_await socket->read(kPatience);
+      bytes += outcome.lease.bytes().size();
+    }
+  };
+  run([&]() -> Task<void> {
+    std::vector<Task<void>> readers;
+    for (std::uint64_t& bytes : received) readers.push_back(read_on(bytes));
+    co_await when_all(std::move(readers));
+  });
+  for (std::uint64_t bytes : received) EXPECT_GE(bytes, kShare / 8);
 }
 
 TEST_F(SocketTest, RetiredInEveryState) {
