@@ -39,7 +39,7 @@ ring::Lease Chunk::take_lease() && noexcept {
 
 Chunk Chunk::to_owned() && {
   ring::Lease lease = std::move(*this).take_lease();
-  return Chunk(lease.provided() ? ring::Lease::copy_of(lease.bytes()) : std::move(lease));
+  return Chunk(lease && !lease.holds_whole_block() ? ring::Lease::copy_of(lease.bytes()) : std::move(lease));
 }
 
 }  // namespace sluice

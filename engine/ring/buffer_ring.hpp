@@ -69,6 +69,11 @@ class Lease {
   }
   /// Whether the bytes stand in a provided buffer (and not in a copy).
   bool provided() const noexcept { return buffer_ != nullptr && buffer_->ring != nullptr; }
+  /// Whether the lease keeps no memory but that of its bytes: a whole block, no part of one and no provided
+  /// buffer.
+  bool holds_whole_block() const noexcept {
+    return buffer_ != nullptr && buffer_->ring == nullptr && buffer_->capacity == bytes_.size();
+  }
   void drop() noexcept;
 
   /// Hands the lease to a holder that only knows the pointer; attach() makes it a lease again.
