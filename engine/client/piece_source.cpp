@@ -11,9 +11,13 @@ namespace sluice::detail {
 
 template <class Piece>
 bool PieceSource<Piece>::settle() {
-  if (step_ != Step::need_more) return true;
+  if (step_ == Step::end || step_ == Step::failed) return true;
   if (!std::exchange(claimed_, true)) refused_ = claim();
-  step_ = refused_ ? Step::failed : pull(piece_);
+  if (!refused_ && stream_->abandoned()) refused_ = StreamState::abandonment();
+  if (refused_)
+    step_ = Step::failed;
+  else if (step_ == Step::need_more)
+    step_ = pull(piece_);
   return step_ != Step::need_more;
 }
 

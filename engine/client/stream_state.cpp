@@ -33,7 +33,7 @@ std::optional<Error> StreamState::claim() {
   if (consumed_)
     return Error(ErrorKind::stream_consumed, Phase::body,
                  "the body has been read, or partly, and is not kept");
-  if (abandoned_) return abandonment();
+  if (abandoned()) return abandonment();
   consumed_ = true;
   return std::nullopt;
 }
@@ -61,11 +61,17 @@ void StreamState::advance() {
 }
 
 Step StreamState::pull(ring::Lease& piece) {
+  if (abandoned_) return Step::failed;
   advance();
   if (!next_) return error_ ? Step::failed : ended_ ? Step::end : Step::need_more;
   piece = std::move(next_);
   advance();
   return Step::piece;
+}
+
+void StreamState::supply(net::ReadOutcome outcome) {
+  exchange_.supply(std::move(outcome));
+  if (abandoned_) exchange_.abandon();  // while this reader waited, which kept the connection
 }
 
 Step StreamState::fail(const ContentFault& fault) {
@@ -114,9 +120,9 @@ void StreamState::throw_away() {
 Task<Result<void>> StreamState::discard(Pointer self) {
   self->consumed_ = true;
   for (;;) {
-    self->throw_away();
-    if (self->error_) co_return *self->error_;
+    if (!self->abandoned_) self->throw_away();
     if (self->ended_) co_return Result<void>();
+    if (self->error_ || self->abandoned_) co_return self->error();
     self->supply(co_await self->exchange_.discard());
   }
 }
@@ -126,17 +132,23 @@ std::optional<std::uint64_t> StreamState::bytes_left() const {
   return size ? std::optional(*size - exchange_.body_bytes()) : std::nullopt;
 }
 
-bool StreamState::worth_draining() {
-  auto left = bytes_left();
+bool StreamState::worth_draining() const {
+  auto left = exchange_.reader_waits() ? std::nullopt : bytes_left();
   return left && *left <= drain_.max_bytes;
 }
 
-Task<void> StreamState::close(Pointer self) {
-  if (self->worth_draining()) {
-    bool consumed = self->consumed_;
-    co_await when_any(discard(self), sleep_for(self->drain_.max_time));
-    self->consumed_ = consumed;
+Task<void> StreamState::drain(Pointer self) {
+  for (;;) {
+    self->throw_away();
+    if (self->closed()) co_return;
+    self->exchange_.supply(co_await self->exchange_.discard());
   }
+}
+
+Task<void> StreamState::close(Pointer self) {
+  bool drains = !self->abandoned_ && self->worth_draining();
+  self->abandoned_ = true;  // from here on others who would read it are turned away
+  if (drains) co_await when_any(drain(self), sleep_for(self->drain_.max_time));
   self->close_now();
 }
 

@@ -49,7 +49,7 @@ class StreamState {
   Step pull(ring::Lease& piece);
   /// Waits for more to arrive.
   net::Socket::ReadAwaiter read_more() { return exchange_.read(); }
-  void supply(net::ReadOutcome outcome) { exchange_.supply(std::move(outcome)); }
+  void supply(net::ReadOutcome outcome);
   /// Ends the response as failed for what the caller found in its body.
   Step fail(const ContentFault& fault);
 
@@ -64,11 +64,12 @@ class StreamState {
   /// Bytes of the body that are still to come, if that is known.
   std::optional<std::uint64_t> bytes_left() const;
   const ReceiveLimits& limits() const noexcept { return limits_; }
-  const Error& error() const { return *error_; }
+  /// After Step::failed.
+  Error error() const { return error_ ? *error_ : abandonment(); }
   bool closed() const noexcept { return ended_ || error_; }
-  /// The caller has closed the response: what is left of the body is not to be had any more, even where it had
+  /// The caller has closed the response: what he has not read is not to be had any more, even where it had
   /// arrived.
-  bool abandoned() const noexcept { return abandoned_; }
+  bool abandoned() const noexcept { return abandoned_ && !response_.content_read; }
   static Error abandonment();
   bool consumed() const noexcept { return consumed_; }
 
@@ -79,7 +80,8 @@ class StreamState {
   void advance();
   void throw_away();
   void end_with(Error error);
-  bool worth_draining();
+  bool worth_draining() const;
+  static Task<void> drain(Pointer self);
 
   std::shared_ptr<ClientCore> core_;
   Request request_;

@@ -211,8 +211,11 @@ Exchange::Event Exchange::fail(ErrorKind kind, std::string message, std::string 
 void Exchange::abandon() {
   upload_.reset();
   input_lease_.drop();
-  bool reader_waits = slot_ && slot_.connected() && slot_.connection().socket->has_reader();
-  reader_waits ? socket().abort() : slot_.drop();
+  reader_waits() ? socket().abort() : slot_.drop();
+}
+
+bool Exchange::reader_waits() const {
+  return slot_ && slot_.connected() && const_cast<Slot&>(slot_).connection().socket->has_reader();
 }
 
 /// The body could not be sent, by no fault of the peer's.

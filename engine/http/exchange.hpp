@@ -65,6 +65,8 @@ class Exchange {
   /// Ends it without a word: closes the connection, if it still has one. A task that waits in read() is woken
   /// and ends it.
   void abandon();
+  /// Whether a task waits in read() or discard().
+  bool reader_waits() const;
   /// After `failed`: why, with the facts.
   Error error() const;
 
