@@ -10,9 +10,9 @@ namespace sluice::net {
 
 /// How much received data may wait for its readers: over all sockets of one owner, and at each of them.
 ///
-/// When the total is used up, every socket stops its receiving; one that has nothing queued may then receive
-/// a little at a time, so each reader gets on and nothing deadlocks. Used by one thread; outlives its
-/// members' membership.
+/// When the total is used up, every socket stops its receiving; one that has nothing queued and whose reader
+/// waits may then receive a little at a time, so each reader gets on and nothing deadlocks. Used by one
+/// thread; outlives its members' membership.
 class ReceiveBudget {
  public:
   struct Limits {

@@ -317,7 +317,8 @@ void Socket::start_receiving(Burst burst) {
 bool Socket::may_receive() {
   bool wanted = !paused_ && !ended_ && !retiring_;
   if (!wanted || receive_.in_flight() || starved_.linked()) return false;
-  if (!budget_->exhausted() || received_.empty()) return true;
+  bool asked_for = received_.empty() && (read_point_.has_waiter() || idle_watcher_ != nullptr);
+  if (!budget_->exhausted() || asked_for) return true;
   paused_ = true;
   return false;
 }
@@ -332,6 +333,11 @@ void Socket::resume_receiving() {
 void Socket::buffers_are_back() {
   // A burst would take all that came back, and others wait, too.
   if (may_receive()) start_receiving(Burst::one_buffer);
+}
+
+void Socket::watch_idle(IdleWatcher* watcher) {
+  idle_watcher_ = watcher;
+  if (watcher != nullptr) continue_if_drained();  // the end of the connection must be noticed
 }
 
 void Socket::received(ring::Completion completion) {

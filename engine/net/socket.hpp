@@ -164,7 +164,7 @@ class Socket : public detail::Recycled {
   bool stirred() const noexcept {
     return !received_.empty() || discarded_bytes_ != 0 || ended_ || failure_ != SocketStatus::ok;
   }
-  void watch_idle(IdleWatcher* watcher) noexcept { idle_watcher_ = watcher; }
+  void watch_idle(IdleWatcher* watcher);
 
   /// Breaks the socket under its user: reading and writing end as failed with ECANCELED.
   void abort();
