@@ -52,9 +52,9 @@ class IterationTest : public ShardTest {
   static auto lines(LineMode mode = LineMode::universal) {
     return [mode](StreamingResponse& response) { return response.iter_lines(mode); };
   }
-  static constexpr auto bytes = [](StreamingResponse& response) { return response.iter_bytes(); };
-  static constexpr auto raw = [](StreamingResponse& response) { return response.iter_raw(); };
-  static constexpr auto text = [](StreamingResponse& response) { return response.iter_text(); };
+  static constexpr auto as_bytes = [](StreamingResponse& response) { return response.iter_bytes(); };
+  static constexpr auto as_raw = [](StreamingResponse& response) { return response.iter_raw(); };
+  static constexpr auto as_text = [](StreamingResponse& response) { return response.iter_text(); };
 };
 
 // ---- blocks of one size
@@ -69,7 +69,7 @@ TEST_F(IterationTest, BlocksAsRecorded) {
     for (std::size_t coded : {0U, 1U}) {
       if (row["chunk_size"].is_null()) {
         const std::vector<std::string> whole = {content};
-        EXPECT_EQ(take(client, peer, coded, bytes).pieces, coded == 0 ? strings(row["parts"]) : whole);
+        EXPECT_EQ(take(client, peer, coded, as_bytes).pieces, coded == 0 ? strings(row["parts"]) : whole);
       } else if (row.contains("error")) {
         EXPECT_THROW(take(client, peer, coded, blocks_of(row["chunk_size"])), std::invalid_argument);
       } else {
@@ -157,7 +157,7 @@ TEST_F(IterationTest, TextAsRecordedHoweverCut) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     SCOPED_TRACE(rows[i].dump());
     AsyncClient& client = rows[i].contains("default_encoding") ? japanese : plain;
-    const Taken taken = take(client, peer, i, text);
+    const Taken taken = take(client, peer, i, as_text);
     ASSERT_EQ(taken.joined(), std::string(rows[i]["text"]));
     ASSERT_EQ(taken.ending, "end");
   }
@@ -286,12 +286,12 @@ TEST_F(IterationTest, EveryCodingHoweverCut) {
   Peer peer(answering_by_number(responses));
   AsyncClient client(shard());
   for (std::size_t i = 0; i < responses.size(); ++i) {
-    const Taken decoded = take(client, peer, i, bytes);
+    const Taken decoded = take(client, peer, i, as_bytes);
     ASSERT_EQ(decoded.joined(), content) << bodies[i].codings << " " << i;
     ASSERT_EQ(decoded.ending, "end");
     if (i % 7 != 0) continue;
-    ASSERT_EQ(take(client, peer, i, raw).joined(), bodies[i].body);
-    ASSERT_EQ(take(client, peer, i, text).joined(), content);
+    ASSERT_EQ(take(client, peer, i, as_raw).joined(), bodies[i].body);
+    ASSERT_EQ(take(client, peer, i, as_text).joined(), content);
     Response whole = get(client, peer.url("/" + std::to_string(i))).value();
     ASSERT_EQ(whole.content(), content);
     ASSERT_EQ(whole.num_bytes_downloaded(), bodies[i].body.size());
@@ -342,7 +342,7 @@ TEST_F(IterationTest, AnUnknownCodingStopsDecoding) {
   Peer peer(answering_by_number(responses));
   AsyncClient client(shard());
   for (std::size_t i = 0; i < responses.size(); ++i) {
-    EXPECT_EQ(take(client, peer, i, bytes).joined(), content);
+    EXPECT_EQ(take(client, peer, i, as_bytes).joined(), content);
     Response response = get(client, peer.url("/" + std::to_string(i))).value();
     EXPECT_EQ(response.content(), content);
     EXPECT_EQ(response.unknown_coding(), unknown[i]);
@@ -356,11 +356,11 @@ class BadCodingTest : public IterationTest {
   void expect_all_ways(AsyncClient& client, const Peer& peer, std::size_t number,
                        const std::string& outcome) {
     const std::string url = peer.url("/" + std::to_string(number));
-    EXPECT_EQ(take(client, peer, number, bytes).ending, outcome);
+    EXPECT_EQ(take(client, peer, number, as_bytes).ending, outcome);
     EXPECT_EQ(take(client, peer, number, blocks_of(7)).ending, outcome);
-    EXPECT_EQ(take(client, peer, number, text).ending, outcome);
+    EXPECT_EQ(take(client, peer, number, as_text).ending, outcome);
     EXPECT_EQ(take(client, peer, number, lines()).ending, outcome);
-    EXPECT_EQ(take(client, peer, number, raw).ending, "end");
+    EXPECT_EQ(take(client, peer, number, as_raw).ending, "end");
     EXPECT_EQ(outcome_of(get(client, url)), outcome);
     run([&]() -> Task<void> {
       StreamingResponse response = co_await client.stream(Method::Get, url);
@@ -441,7 +441,7 @@ TEST_F(BadCodingTest, Limits) {
   Peer peer(answering_by_number(responses));
   AsyncClient client(shard());
   for (std::size_t bomb : {1U, 2U}) {
-    EXPECT_EQ(take(client, peer, bomb, bytes).ending, "LimitExceeded in body");
+    EXPECT_EQ(take(client, peer, bomb, as_bytes).ending, "LimitExceeded in body");
     EXPECT_EQ(outcome_of(get(client, peer.url("/" + std::to_string(bomb)))), "LimitExceeded in body");
   }
   AsyncClient any_ratio(shard(), ClientOptions().receive_limits({.max_decoding_ratio = 0}));
@@ -449,13 +449,13 @@ TEST_F(BadCodingTest, Limits) {
   AsyncClient small_only(shard(), ClientOptions().receive_limits({.max_decoded_body_bytes = 9'999}));
   expect_all_ways(small_only, peer, 3, "LimitExceeded in body");
   AsyncClient small_enough(shard(), ClientOptions().receive_limits({.max_decoded_body_bytes = 10'000}));
-  EXPECT_EQ(take(small_enough, peer, 3, bytes).joined(), small);
+  EXPECT_EQ(take(small_enough, peer, 3, as_bytes).joined(), small);
   AsyncClient one_layer(shard(), ClientOptions().receive_limits({.max_content_codings = 1}));
   expect_all_ways(one_layer, peer, 4, "LimitExceeded in body");
-  EXPECT_EQ(take(one_layer, peer, 3, bytes).joined(), small);
+  EXPECT_EQ(take(one_layer, peer, 3, as_bytes).joined(), small);
   AsyncClient small_buffer(shard(), ClientOptions().receive_limits({.max_buffered_body_bytes = 9'999}));
   EXPECT_EQ(outcome_of(get(small_buffer, peer.url("/3"))), "LimitExceeded in body");
-  EXPECT_EQ(take(small_buffer, peer, 3, bytes).joined(), small);  // not kept, so not limited
+  EXPECT_EQ(take(small_buffer, peer, 3, as_bytes).joined(), small);  // not kept, so not limited
 }
 
 TEST_F(IterationTest, CodedResponsesWithoutABody) {
