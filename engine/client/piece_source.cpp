@@ -74,9 +74,11 @@ Step DecodedBytes::pull(ring::Lease& piece) {
 }
 
 Step DecodedBytes::pull_content(ring::Lease& piece) {
-  std::string_view content = stream_->response().content;
-  if (std::exchange(content_done_, true) || content.empty()) return Step::end;
-  piece = ring::Lease::copy_of(content);
+  std::string_view rest = std::string_view(stream_->response().content).substr(content_offset_);
+  if (rest.empty()) return Step::end;
+  rest = rest.substr(0, kLargestChunkSize);
+  content_offset_ += rest.size();
+  piece = ring::Lease::copy_of(rest);
   return Step::piece;
 }
 

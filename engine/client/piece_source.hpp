@@ -71,7 +71,7 @@ class DecodedBytes {
 
   StreamState* stream_;
   bool from_content_ = false;
-  bool content_done_ = false;
+  std::size_t content_offset_ = 0;
   std::optional<wire::ContentDecoder> decoder_;
   ring::Lease input_lease_;
   std::span<const char> input_;

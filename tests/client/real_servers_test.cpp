@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Servers that others wrote: nginx, and Python's http.server, which speaks HTTP/1.0 and closes.
+// Servers that others wrote: nginx, Python's http.server, which speaks HTTP/1.0 and closes, and Node.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -15,7 +15,8 @@
 
 #include <sluice/combinators.hpp>
 
-#include "tests/support/shard_test.hpp"
+#include "tests/support/encoders.hpp"
+#include "tests/support/streams.hpp"
 
 namespace sluice {
 namespace {
@@ -182,6 +183,46 @@ class PythonServer : public Server {
   }
 };
 
+/// Chunked and coded bodies from a script of a few lines.
+class NodeServer : public Server {
+ public:
+  static std::string binary() {
+    return program_path({"/usr/bin/node", "/usr/bin/nodejs", "/usr/local/bin/node"});
+  }
+
+ protected:
+  std::vector<std::string> command() override {
+    write_file("server.js", R"(
+const http = require('http'), zlib = require('zlib');
+const lines = count => Array.from({length: count}, (_, i) => `{"line":${i}}\n`);
+http.createServer((request, response) => {
+  if (request.url === '/cut') {
+    response.write('half');
+    return setTimeout(() => response.destroy(), 20);
+  }
+  if (request.url === '/trailers') {
+    response.writeHead(200, {trailer: 'x-count'});
+    response.write('body');
+    response.addTrailers({'x-count': '4'});
+    return response.end();
+  }
+  const coders = {gzip: zlib.createGzip, deflate: zlib.createDeflate, raw: zlib.createDeflateRaw,
+                  br: () => zlib.createBrotliCompress({params: {[zlib.constants.BROTLI_PARAM_QUALITY]: 4}})};
+  const name = request.url.slice(1);
+  const coder = coders[name] && coders[name]();
+  if (coder) {
+    response.setHeader('content-encoding', name === 'raw' ? 'deflate' : name);
+    coder.pipe(response);
+  }
+  const out = coder || response;
+  for (const line of lines(5000)) out.write(line);
+  out.end();
+}).listen(+process.argv[2], '127.0.0.1');
+)");
+    return {binary(), folder_ + "/server.js", std::to_string(port_)};
+  }
+};
+
 class NginxTest : public ShardTest {
  protected:
   void SetUp() override {
@@ -329,6 +370,41 @@ TEST_F(NginxTest, UploadsOfEveryKind) {
       std::filesystem::remove(nginx.path_of("files/target.txt"));
     }
   }
+  expect_quiet(client);
+}
+
+TEST_F(NginxTest, GzipSendfileAndDiscard) {
+  Nginx nginx("sendfile on; gzip_static on; gzip on; gzip_min_length 1; gzip_types text/plain;");
+  const std::string page = patterned_bytes(300'000);
+  const std::string large = patterned_bytes(20'000'000);
+  nginx.write_file("files/page.txt", page);
+  nginx.write_file("files/static.txt", "served only to those who refuse gzip");
+  nginx.write_file("files/static.txt.gz", gzip(page));
+  nginx.write_file("files/large.bin", large);
+  ASSERT_TRUE(nginx.start());
+  AsyncClient client(shard(), ClientOptions().timeout(kPatience));
+  run([&]() -> Task<void> {
+    for (std::string path : {"/page.txt", "/static.txt"}) {
+      StreamingResponse response = co_await client.stream(Method::Get, nginx.url(path));
+      EXPECT_EQ(response.headers().first("content-encoding"), "gzip");
+      Taken taken = co_await take_all(response.iter_bytes(10'000));
+      EXPECT_EQ(taken.ending, "end");
+      EXPECT_TRUE(taken.joined() == page);
+      EXPECT_LT(response.num_bytes_downloaded(), response.num_bytes_decoded());
+    }
+    Response plain = co_await client.get(nginx.url("/static.txt")).without_header("accept-encoding");
+    EXPECT_EQ(plain.content(), "served only to those who refuse gzip");
+    for (int i = 0; i < 3; ++i) {
+      StreamingResponse response =
+          co_await client.stream(Method::Get, nginx.url("/large.bin")).without_header("accept-encoding");
+      co_await response.discard();
+      EXPECT_EQ(response.num_bytes_downloaded(), large.size());
+      StreamingResponse kept =
+          co_await client.stream(Method::Get, nginx.url("/large.bin")).without_header("accept-encoding");
+      Taken taken = co_await take_all(kept.iter_bytes());
+      EXPECT_TRUE(taken.joined() == large);
+    }
+  });
   EXPECT_EQ(client.pool_stats().opened, 1U);
   expect_quiet(client);
 }
@@ -339,6 +415,23 @@ class PythonServerTest : public ShardTest {
     if (PythonServer::binary().empty()) GTEST_SKIP() << "python3 is not installed";
   }
 };
+
+TEST_F(PythonServerTest, StreamedAndDiscarded) {
+  PythonServer server;
+  const std::string large = patterned_bytes(3'000'000);
+  server.write_file("files/large.txt", large);
+  ASSERT_TRUE(server.start());
+  AsyncClient client(shard(), ClientOptions().timeout(kPatience));
+  run([&]() -> Task<void> {
+    StreamingResponse response = co_await client.stream(Method::Get, server.url("/large.txt"));
+    Taken taken = co_await take_all(response.iter_text());
+    EXPECT_TRUE(taken.joined() == large);
+    StreamingResponse unwanted = co_await client.stream(Method::Get, server.url("/large.txt"));
+    co_await unwanted.discard();
+    EXPECT_EQ(unwanted.num_bytes_downloaded(), large.size());
+  });
+  expect_quiet(client);
+}
 
 TEST_F(PythonServerTest, CloseDelimitedHttp10) {
   PythonServer server;
@@ -359,6 +452,41 @@ TEST_F(PythonServerTest, CloseDelimitedHttp10) {
   EXPECT_EQ(run(client.post(server.url("/a.txt")).content("x").as_result()).value().status(), 501);
   EXPECT_EQ(client.pool_stats().idle, 0U);
   EXPECT_EQ(client.pool_stats().opened, 9U);
+  expect_quiet(client);
+}
+
+class NodeServerTest : public ShardTest {
+ protected:
+  void SetUp() override {
+    if (NodeServer::binary().empty()) GTEST_SKIP() << "node is not installed (package nodejs)";
+  }
+};
+
+TEST_F(NodeServerTest, ChunkedAndCoded) {
+  NodeServer server;
+  ASSERT_TRUE(server.start());
+  AsyncClient client(shard(), ClientOptions().timeout(kPatience));
+  run([&]() -> Task<void> {
+    for (std::string path : {"/plain", "/gzip", "/deflate", "/raw", "/br"}) {
+      StreamingResponse response = co_await client.stream(Method::Get, server.url(path));
+      EXPECT_EQ(response.headers().first("transfer-encoding"), "chunked");
+      EXPECT_EQ(response.headers().contains("content-encoding"), path != "/plain");
+      Taken taken = co_await take_all(response.iter_lines(LineMode::ndjson));
+      EXPECT_EQ(taken.ending, "end");
+      EXPECT_EQ(taken.pieces.size(), 5'000U);
+      for (std::size_t i = 0; i < taken.pieces.size(); ++i)
+        EXPECT_EQ(taken.pieces[i], "{\"line\":" + std::to_string(i) + "}");
+      StreamingResponse unwanted = co_await client.stream(Method::Get, server.url(path));
+      co_await unwanted.discard();
+    }
+    StreamingResponse with_trailers = co_await client.stream(Method::Get, server.url("/trailers"));
+    EXPECT_EQ(co_await with_trailers.read(), "body");
+    EXPECT_EQ(with_trailers.trailers().first("x-count"), "4");
+    EXPECT_EQ(client.pool_stats().opened, 1U);
+    StreamingResponse cut = co_await client.stream(Method::Get, server.url("/cut"));
+    Taken taken = co_await take_all(cut.iter_text());
+    EXPECT_EQ(taken, (Taken{{"half"}, "RemoteProtocolError in body"}));
+  });
   expect_quiet(client);
 }
 
