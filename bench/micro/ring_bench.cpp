@@ -14,7 +14,7 @@ void buffer_return(benchmark::State& state) {
   Ring ring;
   if (!ring.open(64)) return state.SkipWithError("no io_uring");
   auto buffers = BufferRing::open(
-      *ring.raw(), {.count = 256, .buffer_size = 4096}, [](void*) {}, nullptr);
+      *ring.raw(), {.count = 256, .buffer_size = 4096, .hot_bytes = 1024 * 1024}, [](void*) {}, nullptr);
   if (!buffers) return state.SkipWithError("no receive buffers");
   auto batch = static_cast<std::uint16_t>(state.range(0));
   for (auto _ : state) {

@@ -87,7 +87,7 @@ TEST_F(IterationTest, BlockSizesThatCannotBe) {
   run([&]() -> Task<void> {
     StreamingResponse response = co_await client.stream(Method::Get, peer.url());
     EXPECT_THROW((void)response.iter_bytes(0), std::invalid_argument);
-    EXPECT_THROW((void)response.iter_bytes(kLargestChunkBytes + 1), std::invalid_argument);
+    EXPECT_THROW((void)response.iter_bytes(kLargestChunkSize + 1), std::invalid_argument);
     EXPECT_FALSE(response.is_stream_consumed());
     EXPECT_EQ((co_await take_all(response.iter_bytes(1'000'000'000))).joined(), "body");
   });
