@@ -17,7 +17,7 @@ void Gathering::expect(std::uint64_t bytes) {
 
 void Gathering::expect_to_discard(std::uint64_t bytes) {
   expected_bytes_ = bytes;
-  if (fd_ >= 0 && bytes >= kDiscardMarkBytes) start(kDiscardMarkBytes, kDiscardPatience);
+  if (fd_ >= 0 && bytes >= kMarkBytes) start(kMarkBytes, kDiscardPatience);
 }
 
 void Gathering::note_received(std::uint64_t bytes, TimePoint now) {

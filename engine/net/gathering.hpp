@@ -16,9 +16,8 @@ namespace sluice::net {
 /// docs/performance.md has what it saves.
 class Gathering {
  public:
-  static constexpr std::uint32_t kMarkBytes = 512 * 1024;
-  static constexpr Duration kPatience = std::chrono::milliseconds(4);
-  static constexpr std::uint32_t kDiscardMarkBytes = 1024 * 1024;
+  static constexpr std::uint32_t kMarkBytes = 1024 * 1024;
+  static constexpr Duration kPatience = std::chrono::milliseconds(8);
   static constexpr Duration kDiscardPatience = std::chrono::milliseconds(50);
 
   Gathering() noexcept;

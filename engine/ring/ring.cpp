@@ -107,7 +107,10 @@ void Ring::receive_once(Operation& operation, int fd, std::uint16_t buffer_group
 }
 
 void Ring::receive_discarding(Operation& operation, int fd, std::uint32_t most) {
-  io_uring_prep_recv(&start(operation), fd, nullptr, most, MSG_TRUNC);
+  io_uring_sqe& entry = start(operation);
+  io_uring_prep_recv(&entry, fd, nullptr, most, MSG_TRUNC);
+  // What is there already may be little: the low water mark is for the kernel's poll, not for a receive.
+  entry.ioprio |= IORING_RECVSEND_POLL_FIRST;
 }
 
 void Ring::send(Operation& operation, int fd, std::span<const char> bytes) {

@@ -20,8 +20,8 @@ class Loop;
 
 /// Receive buffers of a shard.
 struct BufferOptions {
-  std::uint32_t count = 256;              ///< a power of two, at most 32768
-  std::uint32_t size_bytes = 128 * 1024;  ///< bytes of each; memory is used as far as it is filled
+  std::uint32_t count = 128;              ///< a power of two, at most 32768
+  std::uint32_t size_bytes = 256 * 1024;  ///< bytes of each; memory is used as far as it is filled
   /// Data that the buffers which the kernel fills next hold together: a part of the processor's cache, so
   /// that bulk data does not pass through all the buffers there are.
   std::uint32_t hot_bytes = 2 * 1024 * 1024;
