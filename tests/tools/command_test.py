@@ -310,6 +310,19 @@ class Load(WithOrigin):
             self.assertEqual(report["status"], {"500": int(requests)})
             self.assertLessEqual(report["connections_opened"], min(int(requests), int(connections)))
 
+    def test_bodies_are_thrown_away_unless_they_are_wanted(self):
+        headers = self.load("-n", "3", self.url + "/headers", "--keep")
+        self.assertEqual(headers["status"], {"200": 3})
+        for options in ([], ["--keep"]):
+            report = self.load("-n", "4", "-c", "2", *options, self.url + "/bytes/3000000")
+            self.assertEqual(report["body_bytes"], 12_000_000)
+            self.assertEqual(report["errors"], {})
+        # What cannot be decoded is noticed by who decodes.
+        broken = self.url + "/fault/gzip"
+        self.assertEqual(self.load("-n", "2", broken)["errors"], {})
+        report = self.load("-n", "2", "--decode", broken, code=1)
+        self.assertEqual(report["errors"], {"DecodingError": 2})
+
     def test_duration(self):
         report = self.load("-d", "300ms", "-c", "4", self.url + "/bytes/1")
         self.assertTrue(0.3 <= report["seconds"] < 10)

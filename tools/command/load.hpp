@@ -21,6 +21,8 @@ struct LoadArguments {
   std::string body;
   std::string timeout = "5s";
   std::string unix_socket;
+  bool keep = false;
+  bool decode = false;
   bool json = false;
 };
 

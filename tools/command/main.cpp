@@ -105,6 +105,9 @@ void add_load(CLI::App& app, LoadArguments& arguments) {
   load.add_option("--timeout", arguments.timeout, "Time for each phase of a request")->capture_default_str();
   load.add_option("--unix-socket", arguments.unix_socket,
                   "Connect to this unix socket (@NAME: an abstract one)");
+  load.add_flag("--keep", arguments.keep,
+                "Hold each body in memory until it is whole (default: throw it away as it comes)");
+  load.add_flag("--decode", arguments.decode, "Ask for compressed bodies, and undo the compression; with --keep");
   load.add_flag("--json", arguments.json, "Report as one JSON object");
   load.footer(
       "With -n and -d, whichever is reached first ends the load; so does ^C. Requests in flight at that time "

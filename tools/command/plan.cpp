@@ -67,7 +67,8 @@ Request Plan::make_request(AsyncClient& client) const {
   Method method = body_.empty() ? Method::Get : Method::Post;
   if (!arguments_->method.empty()) method = Method(arguments_->method);
   Request request = client.build_request(method, url_);
-  request.discard_body();
+  if (!arguments_->keep && !arguments_->decode) request.discard_body();
+  if (!arguments_->decode) request.without_header("Accept-Encoding");
   if (!body_.empty()) request.content(body_);
   apply_headers(request, arguments_->headers);
   return request;
