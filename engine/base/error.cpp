@@ -86,6 +86,8 @@ std::string_view to_string(Phase phase) {
       return "resolve";
     case Phase::connect:
       return "connect";
+    case Phase::tls:
+      return "tls";
     case Phase::write:
       return "write";
     case Phase::head:

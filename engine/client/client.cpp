@@ -82,6 +82,11 @@ ClientOptions& ClientOptions::max_redirects(std::uint32_t count) {
   return *this;
 }
 
+ClientOptions& ClientOptions::tls(TlsContext context) {
+  tls_ = std::move(context);
+  return *this;
+}
+
 ClientOptions& ClientOptions::unix_socket(std::string_view path) {
   unix_socket_ = path;
   return *this;

@@ -43,7 +43,8 @@ ClientCore::ClientCore(ring::Loop& loop, const ClientOptions& options)
       receive_budget_({options.receive_limits_.max_queued_bytes, options.receive_limits_.high_water_bytes,
                        options.receive_limits_.low_water_bytes}),
       pool_(loop, options.limits_, reader_limits(options.receive_limits_)),
-      connector_(loop, receive_budget_, std::make_unique<net::HostsFileResolver>(), options.unix_socket_) {}
+      connector_(loop, receive_budget_, std::make_unique<net::HostsFileResolver>(), options.unix_socket_,
+                 options.tls_.configuration_) {}
 
 // ---- what a request means
 
@@ -100,10 +101,9 @@ Result<std::unique_ptr<http::Upload>> ClientCore::complete(Request& request) con
     if (!url) return std::move(url).error();
     request.url_ = *std::move(url);
   }
-  if (request.url_.scheme() != "http")
-    return Error(
-        ErrorKind::unsupported_protocol, Phase::setup,
-        "the URL has the scheme '" + std::string(request.url_.scheme()) + "', this build speaks only http");
+  if (std::string_view scheme = request.url_.scheme(); scheme != "http" && scheme != "https")
+    return Error(ErrorKind::unsupported_protocol, Phase::setup,
+                 "the URL has the scheme '" + std::string(scheme) + "', not http or https");
   if (request.method() == Method("CONNECT"))
     return Error(ErrorKind::local_protocol_error, Phase::setup,
                  "CONNECT would make a tunnel, not a response");
@@ -144,6 +144,7 @@ Task<Result<Response>> ClientCore::send_once(std::shared_ptr<ClientCore> core, R
   exchange.carry(*std::move(completed));
   auto opened = co_await exchange.open(request, state->head);
   if (!opened) co_return std::move(opened).error();
+  state->tls = exchange.tls();
 
   bool discards = request.discards_body_;
   ContentBuffer content(state->content, state->head.headers, core->options_.receive_limits_);

@@ -49,6 +49,11 @@ std::uint64_t ResponseBase::num_bytes_received() const noexcept {
   return state_->bytes_received;
 }
 
+std::optional<TlsInfo> ResponseBase::tls() const {
+  if (state_->tls == nullptr) return std::nullopt;
+  return TlsInfo(state_->tls);
+}
+
 namespace {
 
 std::string_view class_of_status(int status) {

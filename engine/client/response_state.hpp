@@ -13,6 +13,7 @@
 #include <sluice/headers.hpp>
 #include <sluice/request.hpp>
 #include <sluice/response.hpp>
+#include <sluice/tls.hpp>
 #include <sluice/url.hpp>
 
 #include "engine/wire/charset.hpp"
@@ -55,6 +56,7 @@ struct ResponseState : Recycled {
   std::uint64_t decoded_bytes = 0;
   std::uint64_t bytes_received = 0;  // on the wire
   Duration elapsed{};
+  std::shared_ptr<const net::TlsFacts> tls;  // none without TLS
 };
 
 }  // namespace sluice::detail

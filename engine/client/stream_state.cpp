@@ -23,7 +23,10 @@ StreamState::StreamState(std::shared_ptr<ClientCore> core, Request request, http
 
 Task<Result<void>> StreamState::open(Pointer self) {
   auto opened = co_await self->exchange_.open(self->request_, self->response_.head);
-  if (opened) self->advance();
+  if (opened) {
+    self->response_.tls = self->exchange_.tls();
+    self->advance();
+  }
   co_return opened;
 }
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/net/tls_session.hpp"
+
 namespace sluice::http {
 namespace {
 
@@ -31,6 +33,19 @@ Error connect_error(ErrorKind kind, int code, const std::string& peer, std::stri
   return Error(std::move(facts));
 }
 
+Error handshake_error(net::SocketStatus status, const net::Socket& socket) {
+  bool late = status == net::SocketStatus::timed_out;
+  Error::Facts facts(
+      late ? ErrorKind::connect_timeout : ErrorKind::connect_error, Phase::tls,
+      socket.peer() + (late ? " did not finish the TLS handshake in time" : ": " + socket.failure_text()));
+  facts.system_code = socket.system_code();
+  facts.library_code = socket.tls()->failure().library_code;
+  facts.peer = socket.peer();
+  facts.bytes_sent = 0;  // of the request
+  facts.safe_to_retry = true;
+  return Error(std::move(facts));
+}
+
 }  // namespace
 
 Task<Result<std::vector<net::Address>>> Connector::addresses_of(const Origin& origin) {
@@ -46,6 +61,32 @@ Task<Result<std::vector<net::Address>>> Connector::addresses_of(const Origin& or
 
 Task<Result<net::Socket::Pointer>> Connector::connect(const Origin& origin, Duration timeout) {
   TimePoint deadline = net::after(Clock::now(), timeout);
+  auto connected = co_await connect_to_any(origin, deadline);
+  if (!connected || origin.scheme != "https") co_return connected;
+  auto secured = co_await shake_hands(origin, **connected, deadline);
+  if (!secured) co_return std::move(secured).error();
+  co_return connected;
+}
+
+Result<std::unique_ptr<net::TlsSession>> Connector::make_session(const Origin& origin) {
+  if (tls_ == nullptr) {
+    const auto& shared = net::TlsConfiguration::of_process();
+    if (!shared) return shared.error();
+    tls_ = *shared;
+  }
+  return net::TlsSession::make(tls_, origin.host, origin.port, &tickets_);
+}
+
+Task<Result<void>> Connector::shake_hands(const Origin& origin, net::Socket& socket, TimePoint deadline) {
+  auto session = make_session(origin);
+  if (!session) co_return std::move(session).error();
+  Attempt attempt(*this, socket);
+  net::SocketStatus status = co_await socket.start_tls(*std::move(session), deadline);
+  if (status != net::SocketStatus::ok) co_return handshake_error(status, socket);
+  co_return Result<void>();
+}
+
+Task<Result<net::Socket::Pointer>> Connector::connect_to_any(const Origin& origin, TimePoint deadline) {
   auto addresses = co_await addresses_of(origin);
   if (!addresses) co_return std::move(addresses).error();
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/net/tls_session.hpp"
 #include "engine/wire/request_writer.hpp"
 
 namespace sluice::http {
@@ -119,6 +120,9 @@ Exchange::Event Exchange::poll() {
   if (event == Event::need_more && input_status_ != net::SocketStatus::ok) {
     if (input_status_ != net::SocketStatus::end) return fail_reading();
     event = reader().end_of_stream();
+    if (event == Event::end && socket().truncated())
+      return fail(ErrorKind::remote_protocol_error,
+                  "the connection ended without close_notify: the body may have been cut short");
   }
   switch (event) {
     case Event::head:
@@ -186,8 +190,7 @@ Exchange::Event Exchange::fail_reading() {
   if (pool_->closed()) return fail(ErrorKind::client_closed, "the client was closed");
   if (upload_ != nullptr && upload_->failed()) return fail_upload();
   if (input_status_ == net::SocketStatus::failed)
-    return fail(ErrorKind::read_error,
-                std::string("reading failed: ") + std::strerror(socket().system_code()));
+    return fail(ErrorKind::read_error, "reading failed: " + socket().failure_text());
   if (socket().writing())
     return fail(ErrorKind::write_timeout, "the server did not take the request in time");
   return fail(ErrorKind::read_timeout, head_done_ ? "the body stopped coming" : "no response came in time");
@@ -244,10 +247,17 @@ void Exchange::add_facts(Error::Facts& facts) {
   if (!head_done_ && socket().writing()) facts.phase = Phase::write;
   facts.system_code = socket().write_error() != 0 ? socket().write_error() : socket().system_code();
   facts.library_code = reader().library_code();
+  if (const net::TlsSession* tls = socket().tls(); tls != nullptr && facts.library_code.empty())
+    facts.library_code = tls->failure().library_code;
   facts.peer = socket().peer();
   facts.bytes_sent = socket().bytes_sent() - sent_before_;
   facts.bytes_received = socket().bytes_received() - received_before_;
   facts.safe_to_retry = facts.bytes_sent == 0 && !socket().writing();
+}
+
+std::shared_ptr<const net::TlsFacts> Exchange::tls() const {
+  const net::TlsSession* session = const_cast<Slot&>(slot_).connection().socket->tls();
+  return session != nullptr ? session->facts() : nullptr;
 }
 
 Error Exchange::error() const {

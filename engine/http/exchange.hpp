@@ -54,6 +54,8 @@ class Exchange {
   ring::Lease body_lease() const { return input_lease_.share(body()); }
   /// The body's announced size. Holds after the head until the exchange has ended.
   std::optional<std::uint64_t> content_length() const { return reader().content_length(); }
+  /// What TLS has negotiated; none without TLS. Holds after open().
+  std::shared_ptr<const net::TlsFacts> tls() const;
   std::uint64_t body_bytes() const noexcept { return body_bytes_; }
   /// All bytes that came for the response: heads, the chunked coding and body.
   std::uint64_t bytes_received() const noexcept { return bytes_received_; }

@@ -17,7 +17,9 @@ namespace sluice::net {
 /// owner carries the steps out; see docs/performance.md for why it is so.
 class FileTransfer : public detail::Recycled {
  public:
-  explicit FileTransfer(File file) noexcept : file_(std::move(file)), unread_(file_.size()) {}
+  /// `from_page_cache`: the socket carries the file's bytes as they are.
+  FileTransfer(File file, bool from_page_cache) noexcept
+      : file_(std::move(file)), unread_(file_.size()), sendfile_works_(from_page_cache) {}
 
   enum class Step : std::uint8_t {
     done,   ///< all bytes have been sent
@@ -51,7 +53,7 @@ class FileTransfer : public detail::Recycled {
   std::unique_ptr<char[]> block_;
   std::span<const char> pending_;  // of the block
   Step step_ = Step::done;
-  bool sendfile_works_ = true;
+  bool sendfile_works_;
   bool ended_ = false;
 };
 

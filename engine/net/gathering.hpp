@@ -26,6 +26,8 @@ class Gathering {
 
   /// For this TCP socket from now on. Sockets of other kinds gather nothing.
   void enable(int fd) noexcept { fd_ = fd; }
+  /// Not any more, before anything was expected.
+  void disable() noexcept { fd_ = -1; }
   /// A reader waits, and so many bytes will certainly come unless the peer breaks off.
   void expect(std::uint64_t bytes);
   /// The same for bytes that nobody wants.

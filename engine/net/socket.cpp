@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#include "engine/net/tls_session.hpp"
 
 namespace sluice::net {
 namespace {
@@ -84,6 +87,7 @@ void Socket::retire() {
   full_check_.unlink();
   starved_.unlink();
   deadline_.disarm();
+  if (tls_ != nullptr) send_last_words();
   if (connecting_) {
     loop_->ring().cancel(connect_);
   } else if (connect_.in_flight() || receive_.in_flight()) {
@@ -177,7 +181,7 @@ void Socket::write(detail::String before, ring::Lease bytes, std::string_view be
 
 void Socket::write(File file, Duration timeout) {
   begin_write(timeout, Clock::now());
-  transfer_ = std::make_unique<FileTransfer>(std::move(file));
+  transfer_ = std::make_unique<FileTransfer>(std::move(file), tls_ == nullptr);
   ::fcntl(fd_.number(), F_SETFL, O_NONBLOCK);  // for sendfile(2); to the ring it makes no difference
   failed() ? end_write(EPIPE) : continue_file();
 }
@@ -191,6 +195,7 @@ void Socket::begin_write(Duration timeout, TimePoint now) {
 
 /// Starts the next send, a plain one if what is left stands in one piece.
 void Socket::send_rest() {
+  if (tls_ != nullptr) return send_records();
   std::size_t count = 0;
   std::span<const char> last;
   for (std::span<const char> part : unsent_) {
@@ -207,8 +212,13 @@ void Socket::send_rest() {
 
 void Socket::sent(ring::Completion completion) {
   if (retiring_) return free_if_quiet();
-  int result = completion.result;
-  if (transfer_ != nullptr) return stopping_ ? end_write(ECANCELED) : file_step_done(result);
+  bool reads_file = transfer_ != nullptr && transfer_->step() == FileTransfer::Step::read;
+  if (tls_ != nullptr && !reads_file) return records_sent(completion.result);
+  if (transfer_ != nullptr) return stopping_ ? end_write(ECANCELED) : file_step_done(completion.result);
+  part_sent(completion.result);
+}
+
+void Socket::part_sent(int result) {
   auto count = static_cast<std::size_t>(std::max(result, 0));
   bytes_sent_ += count;
   if (stopping_) return end_write(ECANCELED);
@@ -226,6 +236,7 @@ void Socket::sent(ring::Completion completion) {
 }
 
 void Socket::continue_file() {
+  if (connect_.in_flight()) return;  // TLS had something to say; goes on when that is done
   std::uint64_t before = bytes_sent_;
   FileTransfer::Step step = transfer_->next(fd_.number(), bytes_sent_);
   // The peer's time runs anew when it has taken something, and when it was the disk that was waited for.
@@ -239,7 +250,9 @@ void Socket::continue_file() {
       write_deadline_ = kNever;
       return loop_->ring().read(connect_, transfer_->file(), transfer_->block(), transfer_->offset());
     case FileTransfer::Step::send:
-      return loop_->ring().send(connect_, fd_.number(), transfer_->pending());
+      if (tls_ == nullptr) return loop_->ring().send(connect_, fd_.number(), transfer_->pending());
+      unsent_ = {transfer_->pending()};
+      return send_records();
     case FileTransfer::Step::ended:
       file_error_ = ENODATA;
       return end_write(ECANCELED);
@@ -350,8 +363,10 @@ void Socket::received(ring::Completion completion) {
     loop_->buffers().give_back(completion.buffer_id);
   if (retiring_) return free_if_quiet();
   if (!completion.more) receive_ended(completion.result);
+  if (shaking_hands_ && failure_ != SocketStatus::ok) end_handshake();
   bool more_to_discard = discarded && discard_wanted_bytes_ != 0;
-  bool news = completion.result > 0 && !more_to_discard;
+  // Records may hold no data: tickets and changes of keys concern no reader.
+  bool news = completion.result > 0 && !more_to_discard && (tls_ == nullptr || !received_.empty());
   if (news || ended_ || failure_ != SocketStatus::ok) stir();
 }
 
@@ -361,6 +376,7 @@ void Socket::take_lease(ring::Completion completion) {
   // A reader that was told of the failure must not read on behind a gap.
   if (retiring_ || failure_ != SocketStatus::ok) return;
   bytes_received_ += size;
+  if (tls_ != nullptr) return take_records(lease);
   gathering_.note_received(size, loop_->now());
   received_.push_back(std::move(lease));
   discard_wanted_bytes_ -= std::min<std::uint64_t>(size, discard_wanted_bytes_);
@@ -380,12 +396,19 @@ void Socket::count_discarded(std::uint64_t bytes) {
 void Socket::receive_ended(int result) {
   if (result == -ENOBUFS) return loop_->buffers().wait_for_buffers(starved_);
   if (result == 0) {
-    ended_ = true;
+    stream_ended();
   } else if (result > 0 || result == -ECANCELED || result == -EINTR || result == -EAGAIN) {
     resume_receiving();  // unless it was stopped on purpose
   } else {
     fail(SocketStatus::failed, -result);
   }
+}
+
+void Socket::stream_ended() {
+  ended_ = true;
+  if (tls_ == nullptr) return;
+  tls_->receive_end();
+  tls_progressed();
 }
 
 void Socket::stop_receiving_if_full() {
@@ -466,6 +489,11 @@ void Socket::fail(SocketStatus status, int code) {
   }
 }
 
+std::string Socket::failure_text() const {
+  bool by_tls = tls_ != nullptr && tls_->state() == TlsSession::State::failed;
+  return by_tls ? tls_->failure().message : std::strerror(system_code_);
+}
+
 void Socket::stir() {
   read_point_.notify();
   // Looked at when the reader has had its turn.
@@ -498,7 +526,7 @@ void Socket::note_write_progress(TimePoint now) {
 }
 
 void Socket::deadline_passed() {
-  bool sending = connecting_ || writing_;
+  bool sending = connecting_ || shaking_hands_ || writing_;
   // A reader that has been served is not late, even if it has not run yet.
   if (!sending && !read_point_.has_waiter()) return;
   TimePoint now = Clock::now();

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include <sys/uio.h>
@@ -25,6 +26,8 @@
 #include "engine/ring/loop.hpp"
 
 namespace sluice::net {
+
+class TlsSession;
 
 /// Time without end, for deadlines.
 inline constexpr TimePoint kNever = TimePoint::max();
@@ -48,7 +51,8 @@ struct ReadOutcome {
   std::uint64_t discarded_bytes = 0;
 };
 
-/// A stream socket on a loop: connect, one reader, one writer.
+/// A stream socket on a loop: connect, one reader, one writer. With start_tls() it is the same stream under
+/// TLS: what is read and written is plaintext, what is counted are the bytes on the wire.
 ///
 /// Ownership: the object owns every byte that the kernel may touch for it. Its owner holds a Socket::Pointer;
 /// letting go of it retires the socket: what is in flight is ended by shutdown(2), and once the last
@@ -78,6 +82,11 @@ class Socket : public detail::Recycled {
 
   /// Connects. On timed_out or failed the socket can only be dropped.
   Task<SocketStatus> connect(Address address, TimePoint deadline);
+  /// Begins TLS on a connected socket that nobody has read or written, and shakes hands. On timed_out or
+  /// failed the socket can only be dropped.
+  Task<SocketStatus> start_tls(std::unique_ptr<TlsSession> session, TimePoint deadline);
+  /// None: the socket is a plain one.
+  const TlsSession* tls() const noexcept { return tls_.get(); }
 
   /// Starts to send `head`, then `body`; requires that nothing is being sent. Times out when the peer has
   /// taken nothing for `timeout`, from `now` on.
@@ -155,7 +164,7 @@ class Socket : public detail::Recycled {
     return ReadAwaiter(*this, timeout, bytes, bytes);
   }
   bool has_reader() const noexcept { return read_point_.has_waiter(); }
-  bool can_discard() const noexcept { return tcp_; }
+  bool can_discard() const noexcept { return tcp_ && tls_ == nullptr; }
   /// The bytes that were read last have been used up: they no longer count in the budget. So does the next
   /// read().
   void input_used_up() noexcept { uncharge(std::exchange(handed_out_bytes_, 0)); }
@@ -173,6 +182,10 @@ class Socket : public detail::Recycled {
   void reset();
 
   int system_code() const noexcept { return system_code_; }
+  /// Why the socket failed, in words.
+  std::string failure_text() const;
+  /// The peer's bytes have ended without close_notify: somebody else may have cut them short.
+  bool truncated() const noexcept;
   std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
   std::uint64_t bytes_received() const noexcept { return bytes_received_; }
   /// The address that was connected to, as text; empty for an accepted socket.
@@ -216,6 +229,7 @@ class Socket : public detail::Recycled {
   void sent(ring::Completion completion);
   void received(ring::Completion completion);
   void take_lease(ring::Completion completion);
+  void stream_ended();
   void count_discarded(std::uint64_t bytes);
   void receive_ended(int result);
 
@@ -232,6 +246,7 @@ class Socket : public detail::Recycled {
   void uncharge(std::uint64_t bytes) noexcept;
   void begin_write(Duration timeout, TimePoint now);
   void send_rest();
+  void part_sent(int result);
   void continue_file();
   void file_step_done(int result);
   void restart_write_clock();
@@ -239,6 +254,15 @@ class Socket : public detail::Recycled {
   void start_read_clock();
   void fail(SocketStatus status, int code);
   void stir();
+
+  // Under TLS: socket_tls.cpp.
+  void take_records(const ring::Lease& records);
+  void tls_progressed();
+  void end_handshake();
+  void send_records();
+  void records_sent(int result);
+  void send_last_words() noexcept;
+
   void reader_waits(Duration timeout, std::uint64_t expected_bytes, std::uint64_t discard_bytes);
   void reader_left() noexcept;
 
@@ -269,6 +293,7 @@ class Socket : public detail::Recycled {
   detail::SharedBytes body_;
   ring::Lease chunk_;
   std::unique_ptr<FileTransfer> transfer_;
+  std::unique_ptr<TlsSession> tls_;
   std::array<std::span<const char>, 3> unsent_{};
   std::array<iovec, 3> parts_{};
   msghdr message_{};
@@ -290,6 +315,7 @@ class Socket : public detail::Recycled {
   Receiving receiving_ = Receiving::multishot;
   bool tcp_ = false;  // and so the kernel can gather and throw away
   bool connecting_ = false;
+  bool shaking_hands_ = false;
   bool writing_ = false;
   bool more_to_write_ = false;
   bool stopping_ = false;       // the write that is in flight shall be the last

@@ -62,6 +62,11 @@ class Lease {
   std::span<const char> bytes() const noexcept { return bytes_; }
   /// The bytes of a block(), for whoever fills it.
   std::span<char> memory() const noexcept { return {const_cast<char*>(bytes_.data()), bytes_.size()}; }
+  /// Leaves only the first bytes of a block() that holds fewer than it might. Requires the only lease on it.
+  void shrink(std::uint32_t bytes) noexcept {
+    buffer_->size = bytes;
+    bytes_ = bytes_.first(bytes);
+  }
   /// Another lease on the same buffer, for a part of its bytes.
   Lease share(std::span<const char> part) const noexcept {
     buffer_->references.fetch_add(1, std::memory_order_relaxed);

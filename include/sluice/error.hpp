@@ -54,6 +54,7 @@ enum class Phase : std::uint8_t {
   pool,     ///< waiting for a connection
   resolve,  ///< name to addresses
   connect,  ///< TCP or unix connect
+  tls,      ///< the TLS handshake
   write,    ///< sending the request
   head,     ///< waiting for or reading the response head
   body,     ///< reading the response body

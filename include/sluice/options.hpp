@@ -15,6 +15,7 @@
 
 #include <sluice/detail/timer.hpp>
 #include <sluice/headers.hpp>
+#include <sluice/tls.hpp>
 #include <sluice/url.hpp>
 
 namespace sluice {
@@ -37,7 +38,7 @@ inline constexpr std::uint64_t kUnlimitedBytes = std::numeric_limits<std::uint64
 /// `.timeout({.read = 30s})` may stand in an awaited expression. For a limit on the whole, use
 /// with_timeout().
 struct Timeout {
-  Duration connect = kDefaultTimeout;  ///< name to addresses and connecting, all addresses together
+  Duration connect = kDefaultTimeout;  ///< name to addresses, connecting to any of them, TLS handshake
   Duration read = kDefaultTimeout;     ///< each wait for bytes of the response
   Duration write = kDefaultTimeout;    ///< sending the request
   Duration pool = kDefaultTimeout;     ///< waiting for a connection
@@ -113,6 +114,8 @@ class ClientOptions {
   /// The same, found by a function that is given the content. It is asked only when the body has been read as
   /// a whole, and may be called on any thread that holds a response.
   ClientOptions& default_encoding(std::function<std::string(std::string_view)> detect);
+  /// How https is spoken; by default as the default context of the process says.
+  ClientOptions& tls(TlsContext context);
   /// Connects to a unix socket whatever the URL's host and port are. A leading "@" means the abstract
   /// namespace.
   ClientOptions& unix_socket(std::string_view path);
@@ -131,6 +134,7 @@ class ClientOptions {
   std::uint32_t max_redirects_ = 20;
   std::shared_ptr<const detail::DefaultEncoding> default_encoding_;
   std::string unix_socket_;
+  TlsContext tls_;
 
   static Headers default_headers();
 };

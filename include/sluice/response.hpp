@@ -19,6 +19,7 @@
 #include <sluice/result.hpp>
 #include <sluice/task.hpp>
 #include <sluice/text.hpp>
+#include <sluice/tls.hpp>
 #include <sluice/url.hpp>
 
 namespace sluice {
@@ -51,6 +52,9 @@ class ResponseBase {
   std::uint64_t num_bytes_decoded() const noexcept;
   /// Bytes that came for it over the network: heads, the chunked coding and body so far.
   std::uint64_t num_bytes_received() const noexcept;
+
+  /// What TLS has negotiated on its connection; nothing for http.
+  std::optional<TlsInfo> tls() const;
 
   /// The content coding at which decoding stops because it is not known: the body is still coded with it.
   /// Empty if there is none.

@@ -21,4 +21,5 @@
 #include <sluice/task.hpp>
 #include <sluice/text.hpp>
 #include <sluice/time.hpp>
+#include <sluice/tls.hpp>
 #include <sluice/url.hpp>

@@ -27,7 +27,7 @@ function(sluice_add_test_program program source)
   target_compile_definitions(${program} PRIVATE SLUICE_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data"
                                                 SLUICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${program} PRIVATE sluice::sluice PkgConfig::LIBURING Llhttp::llhttp
-                                           ZLIB::ZLIB PkgConfig::LIBBROTLIENC PkgConfig::LIBZSTD)
+                                           OpenSSL::SSL ZLIB::ZLIB PkgConfig::LIBBROTLIENC PkgConfig::LIBZSTD)
   if(SLUICE_SANITIZERS)
     target_link_libraries(${program} PRIVATE sluice_sanitizer_options)
   endif()
