@@ -163,6 +163,7 @@ class PeerConnection {
     setsockopt(fd_.number(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
   }
 
+  int descriptor() const { return fd_.number(); }
   void half_close() { ::shutdown(fd_.number(), SHUT_WR); }
   void close() {
     std::lock_guard lock(mutex_);
