@@ -14,10 +14,19 @@ bool single_use(const SSL_SESSION& ticket) {
   return SSL_SESSION_get_protocol_version(&ticket) >= TLS1_3_VERSION;
 }
 
+/// How long a ticket holds. A server that says nothing of it says 0, which in TLS 1.3 means "not at all" (RFC
+/// 8446, 4.6.1).
+long lifetime_seconds(const SSL_SESSION& ticket) {
+  long ours = SSL_SESSION_get_timeout(&ticket);
+  auto servers = static_cast<long>(SSL_SESSION_get_ticket_lifetime_hint(&ticket));
+  bool says = SSL_SESSION_has_ticket(&ticket) == 1 && (servers != 0 || single_use(ticket));
+  return says ? std::min(ours, servers) : ours;
+}
+
 /// Its time is over, that of its certificate is, or OpenSSL gave it up.
 bool expired(const SSL_SESSION& ticket) {
   if (SSL_SESSION_is_resumable(&ticket) != 1) return true;
-  if (std::time(nullptr) >= SSL_SESSION_get_time(&ticket) + SSL_SESSION_get_timeout(&ticket)) return true;
+  if (std::time(nullptr) >= SSL_SESSION_get_time(&ticket) + lifetime_seconds(ticket)) return true;
   X509* certificate = SSL_SESSION_get0_peer(const_cast<SSL_SESSION*>(&ticket));
   return certificate != nullptr && X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0;
 }

@@ -266,7 +266,7 @@ TEST_F(TlsFaultsTest, AlertsInsteadOfAResponse) {
   server_.version(TLS1_2_VERSION);
   Peer peer(over_tls(server_, [](TlsConnection& tls) {
     tls.read_request();
-    // Too many empty renegotiations are refused; a forged record of the client's would be: OpenSSL's own
+    // The server is made to read a forged record, so that the alert is OpenSSL's own.
     // alert.
     BIO* socket = SSL_get_rbio(tls.ssl());
     BIO* forged = BIO_new_mem_buf("\x17\x03\x03\x00\x20xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 37);
