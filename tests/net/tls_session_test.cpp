@@ -327,12 +327,16 @@ TEST_F(TlsSessionTest, SessionsAreKeptInTls12) {
 
 TEST_F(TlsSessionTest, TicketsExpireAndAreBounded) {
   context_.version(TLS1_3_VERSION);
-  SSL_CTX_set_timeout(context_.raw(), 0);
+  SSL_CTX_set_timeout(context_.raw(), 60);
   SSL_CTX_set_num_tickets(context_.raw(), 1);
   auto session = make();
   MemoryServer server(context_);
   open(*session, server);
   ASSERT_EQ(tickets_.size(), 1U);
+  TicketPointer ticket = tickets_.take("localhost:443");
+  ASSERT_NE(ticket, nullptr);
+  SSL_SESSION_set_time(ticket.get(), time(nullptr) - 70);
+  tickets_.store("localhost:443", std::move(ticket));
   EXPECT_EQ(tickets_.take("localhost:443"), nullptr);
   EXPECT_EQ(tickets_.counters().expired, 1U);
   for (std::size_t i = 0; i < TlsTickets::kMostOfOneOrigin + 10; ++i) {
