@@ -26,7 +26,7 @@ class Connector {
  public:
   /// `unix_socket`: connect there whatever the origin is; empty for TCP. `tls`: none for that of the process.
   Connector(ring::Loop& loop, net::ReceiveBudget& receive_budget, std::unique_ptr<net::Resolver> resolver,
-            std::string unix_socket, std::shared_ptr<const net::TlsConfiguration> tls)
+            std::string unix_socket, std::shared_ptr<const net::TlsConfiguration> tls = nullptr)
       : loop_(&loop),
         receive_budget_(&receive_budget),
         resolver_(std::move(resolver)),
