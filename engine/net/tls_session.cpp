@@ -290,7 +290,7 @@ void TlsSession::seal(std::span<std::span<const char>> parts) {
         if (room == 0) return;
       }
       std::size_t count = std::min({part.size(), kRecordBytes - filled, room - filled});
-      std::memcpy(gathered.data() + filled, part.data(), count);
+      std::copy_n(part.data(), count, gathered.data() + filled);
       filled += count;
       part = part.subspan(count);
     }
