@@ -264,7 +264,7 @@ TEST_F(RequestTest, UrlsThatAreRefused) {
   };
   AsyncClient client(shard());
   for (const Row& row : std::vector<Row>{
-           {"https://localhost/", "UnsupportedProtocol in setup"},
+           {"ftp://localhost/", "UnsupportedProtocol in setup"},
            {"ftp://localhost/", "UnsupportedProtocol in setup"},
            {"mailto:someone", "UnsupportedProtocol in setup"},
            {"/relative", "UnsupportedProtocol in setup"},

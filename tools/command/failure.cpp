@@ -8,7 +8,7 @@ const char* const kExitCodesHelp =
     "   0  a response was received and delivered (with --fail: and its status is below 400)\n"
     "   1  something else went wrong\n"
     "   2  the command line is wrong\n"
-    "   3  the URL is wrong, or its scheme is not http\n"
+    "   3  the URL is wrong, or its scheme is not http or https\n"
     "   6  the host's name has no address\n"
     "   7  connecting failed\n"
     "   8  the server does not speak HTTP/1.x\n"
@@ -17,15 +17,25 @@ const char* const kExitCodesHelp =
     "  23  the output cannot be written\n"
     "  26  the file for the request's body cannot be read\n"
     "  28  time ran out\n"
+    "  35  the TLS handshake failed\n"
     "  47  too many redirects (with --location)\n"
     "  52  the server closed the connection without a response\n"
     "  55  sending failed\n"
     "  56  receiving failed\n"
+    "  58  the arguments about TLS, or their files, cannot be used\n"
+    "  60  the server's certificate is not believed\n"
     "  61  the body cannot be decompressed (with --compressed)\n"
     "  71  this machine refuses io_uring, memory or a port\n"
     " 130  interrupted";
 
 namespace {
+
+ExitCode code_of_connect_error(const Error& error) {
+  if (error.phase() == Phase::resolve) return kResolve;
+  if (error.phase() != Phase::tls) return kConnect;
+  bool certificate = error.facts().library_code.find("certificate verify failed") != std::string::npos;
+  return certificate ? kCertificate : kTls;
+}
 
 ExitCode code_of_protocol_error(const Error& error) {
   if (error.phase() == Phase::body) return kPartial;
@@ -41,7 +51,7 @@ ExitCode exit_code_of(const Error& error) {
     case ErrorKind::unsupported_protocol:
       return kBadUrl;
     case ErrorKind::connect_error:
-      return error.phase() == Phase::resolve ? kResolve : kConnect;
+      return code_of_connect_error(error);
     case ErrorKind::remote_protocol_error:
       return code_of_protocol_error(error);
     case ErrorKind::decoding_error:

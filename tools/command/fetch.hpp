@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/command/tls_arguments.hpp"
+
 namespace sluice::command {
 
 /// Where the body of a response goes.
@@ -27,6 +29,7 @@ struct FetchArguments {
   bool location = false;
   std::uint32_t max_redirects = 20;
   std::string unix_socket;
+  TlsArguments tls;
   bool progress = false;
 };
 

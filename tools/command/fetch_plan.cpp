@@ -33,7 +33,8 @@ FetchPlan::FetchPlan(const FetchArguments& arguments)
     : arguments_(&arguments),
       timeout_(parse_duration(arguments.timeout)),
       max_time_(arguments.max_time.empty() ? kNoTimeout : parse_duration(arguments.max_time)),
-      max_body_bytes_(arguments.max_body.value_or(usual_limit(arguments.body))) {
+      max_body_bytes_(arguments.max_body.value_or(usual_limit(arguments.body))),
+      tls_(tls_context(arguments.tls)) {
   if (arguments.rate)
     interval_ = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1 / *arguments.rate));
   Request any = Request::get("http://any/");
@@ -47,7 +48,7 @@ ClientOptions FetchPlan::client_options() const {
   Timeout timeout = Timeout::all(timeout_);
   timeout.pool = kNoTimeout;  // requests are not begun before there is a connection for them
   ClientOptions options;
-  options.limits(limits).timeout(timeout);
+  options.limits(limits).timeout(timeout).tls(tls_);
   options.follow_redirects(arguments_->location).max_redirects(arguments_->max_redirects);
   if (!arguments_->unix_socket.empty()) options.unix_socket(arguments_->unix_socket);
   return options;

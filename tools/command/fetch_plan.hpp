@@ -34,6 +34,7 @@ class FetchPlan {
   Duration max_time_;
   Duration interval_{};
   std::uint64_t max_body_bytes_;
+  TlsContext tls_;
 };
 
 }  // namespace sluice::command

@@ -88,7 +88,8 @@ Task<StreamingResponse> exchange(AsyncClient& client, const Request& request, co
     std::fputs(head_of(request).c_str(), stderr);
   }
   StreamingResponse response = co_await client.send_streaming(request);
-  if (arguments.verbose) std::fputs(heads_of(response, "< ", "\n").c_str(), stderr);
+  if (arguments.verbose)
+    std::fputs((describe_tls(response) + heads_of(response, "< ", "\n")).c_str(), stderr);
   co_return response;
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/command/tls_arguments.hpp"
+
 namespace sluice::command {
 
 /// The arguments of `sluice get`.
@@ -17,6 +19,7 @@ struct GetArguments {
   std::string output;
   std::string continue_at;
   std::string unix_socket;
+  TlsArguments tls;
   std::string max_time;
   std::string connect_timeout;
   std::uint32_t max_redirects = 20;

@@ -96,6 +96,7 @@ ClientOptions client_options(const GetArguments& arguments) {
       arguments.connect_timeout.empty() ? kUsualConnectTimeout : parse_duration(arguments.connect_timeout);
   ClientOptions options;
   options.timeout(timeout).follow_redirects(arguments.location).max_redirects(arguments.max_redirects);
+  options.tls(tls_context(arguments.tls));
   if (!arguments.unix_socket.empty()) options.unix_socket(arguments.unix_socket);
   return options;
 }

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/command/tls_arguments.hpp"
+
 namespace sluice::command {
 
 /// The arguments of `sluice load`.
@@ -21,6 +23,7 @@ struct LoadArguments {
   std::string body;
   std::string timeout = "5s";
   std::string unix_socket;
+  TlsArguments tls;
   bool keep = false;
   bool decode = false;
   bool json = false;

@@ -18,6 +18,23 @@ namespace {
 
 using namespace sluice::command;
 
+void add_tls(CLI::App& command, TlsArguments& arguments) {
+  command.add_option("--cacert", arguments.ca_file,
+                     "Trust the authorities in this PEM file, and not the system's");
+  command.add_option("--cert", arguments.certificate,
+                     "The client's certificate, a PEM file; the key may stand in it, too");
+  command.add_option("--key", arguments.key, "The private key of the client's certificate, a PEM file");
+  command.add_flag("-k,--insecure", arguments.insecure, "Believe any certificate");
+  command.add_option("--tls-min", arguments.minimum_version,
+                     "The lowest version of TLS: 1.0 to 1.3 (default: 1.2)");
+  command.add_option("--tls-max", arguments.maximum_version, "The highest version of TLS");
+  command.add_option("--ciphers", arguments.ciphers, "OpenSSL's names of ciphers, with ':' between them");
+  command.add_option("--sni", arguments.server_name,
+                     "Ask for, and verify, this server name instead of the URL's");
+  command.add_option("--pinned-pubkey", arguments.pins,
+                     "The server must have this public key: sha256//BASE64, several with ';' between them");
+}
+
 void add_get(CLI::App& app, GetArguments& arguments) {
   CLI::App& get =
       *app.add_subcommand("get", "Makes one request, as curl does, and writes the body to standard output");
@@ -49,7 +66,8 @@ void add_get(CLI::App& app, GetArguments& arguments) {
       "it is sent)");
   get.add_flag("-L,--location", arguments.location, "Follow redirects");
   get.add_option("--max-redirs", arguments.max_redirects, "Follow so many")->capture_default_str();
-  get.add_flag("-v,--verbose", arguments.verbose, "Show the request and the response head on standard error");
+  get.add_flag("-v,--verbose", arguments.verbose,
+               "Show the request, the response head and what TLS has negotiated on standard error");
   get.add_option("-m,--max-time", arguments.max_time,
                  "Time for everything, such as 2, 500ms or 1m (default: no limit)");
   get.add_option("--connect-timeout", arguments.connect_timeout, "Time for connecting (default: 10s)");
@@ -59,6 +77,7 @@ void add_get(CLI::App& app, GetArguments& arguments) {
   get.add_flag("--no-progress", arguments.no_progress,
                "Show no progress (it is shown on a terminal while a file is written)");
   get.add_flag("-f,--fail", arguments.fail, "Fail, and write no body, when the status is 400 or above");
+  add_tls(get, arguments.tls);
   get.footer(kExitCodesHelp);
 }
 
@@ -105,6 +124,7 @@ void add_load(CLI::App& app, LoadArguments& arguments) {
   load.add_option("--timeout", arguments.timeout, "Time for each phase of a request")->capture_default_str();
   load.add_option("--unix-socket", arguments.unix_socket,
                   "Connect to this unix socket (@NAME: an abstract one)");
+  add_tls(load, arguments.tls);
   load.add_flag("--keep", arguments.keep,
                 "Hold each body in memory until it is whole (default: throw it away as it comes)");
   load.add_flag("--decode", arguments.decode, "Ask for compressed bodies, and undo the compression; with --keep");
@@ -171,6 +191,7 @@ void add_fetch(CLI::App& app, FetchArguments& arguments) {
       ->capture_default_str();
   fetch.add_option("--unix-socket", arguments.unix_socket,
                    "Connect to this unix socket (@NAME: an abstract one)");
+  add_tls(fetch, arguments.tls);
   fetch.add_flag("--progress", arguments.progress,
                  "Tell how far it is, also when standard error is no terminal");
   fetch.footer(kFetchHelp);

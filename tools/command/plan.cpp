@@ -20,8 +20,8 @@ std::uint64_t part(std::uint64_t whole, std::uint64_t member, std::uint64_t coun
 /// A URL that no request can be made of is told once, and not as an error of every request.
 void check_url(const std::string& text) {
   Url url(text);
-  if (url.is_absolute() && url.scheme() == "http") return;
-  throw Failure(kBadUrl, "the URL must be 'http://' and a host: '" + text + "'");
+  if (url.is_absolute() && (url.scheme() == "http" || url.scheme() == "https")) return;
+  throw Failure(kBadUrl, "the URL must be 'http://' or 'https://' and a host: '" + text + "'");
 }
 
 }  // namespace
@@ -30,7 +30,8 @@ Plan::Plan(const LoadArguments& arguments)
     : arguments_(&arguments),
       url_(complete_url(arguments.url)),
       body_(read_data(arguments.body)),
-      timeout_(parse_duration(arguments.timeout)) {
+      timeout_(parse_duration(arguments.timeout)),
+      tls_(tls_context(arguments.tls)) {
   check_url(url_);
   if (arguments.duration)
     duration_ = parse_duration(*arguments.duration);
@@ -58,7 +59,7 @@ ClientOptions Plan::client_options(const Share& share) const {
   limits.max_connections = limits.max_keepalive_connections = share.connections;
   limits.keepalive_expiry = kNoTimeout;
   ClientOptions options;
-  options.limits(limits).timeout(timeout_);
+  options.limits(limits).timeout(timeout_).tls(tls_);
   if (!arguments_->unix_socket.empty()) options.unix_socket(arguments_->unix_socket);
   return options;
 }

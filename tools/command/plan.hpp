@@ -41,6 +41,7 @@ class Plan {
   std::string url_;
   std::string body_;
   Duration timeout_;
+  TlsContext tls_;
   std::optional<Duration> duration_;
   std::uint32_t connections_;
   unsigned shards_;
