@@ -164,6 +164,10 @@ bool AsyncClient::is_closed() const noexcept {
   return core_->pool().closed();
 }
 
+TlsTicketStats AsyncClient::tls_ticket_stats() const {
+  return core_->tls_ticket_stats();
+}
+
 PoolStats AsyncClient::pool_stats() const {
   return core_->pool().stats();
 }

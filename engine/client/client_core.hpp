@@ -36,6 +36,7 @@ class ClientCore {
     connector_.abort();
   }
   const http::Pool& pool() const noexcept { return pool_; }
+  const TlsTicketStats& tls_ticket_stats() const noexcept { return connector_.tickets().counters(); }
 
  private:
   /// Makes the request what is sent. Gives the upload of its body, if it needs one.

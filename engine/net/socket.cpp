@@ -330,7 +330,8 @@ void Socket::start_receiving(Burst burst) {
 bool Socket::may_receive() {
   bool wanted = !paused_ && !ended_ && !retiring_;
   if (!wanted || receive_.in_flight() || starved_.linked()) return false;
-  bool asked_for = received_.empty() && (read_point_.has_waiter() || idle_watcher_ != nullptr);
+  bool asked_for =
+      received_.empty() && (read_point_.has_waiter() || idle_watcher_ != nullptr || shaking_hands_);
   if (!budget_->exhausted() || asked_for) return true;
   paused_ = true;
   return false;

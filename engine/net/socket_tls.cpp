@@ -25,6 +25,7 @@ Task<SocketStatus> Socket::start_tls(std::unique_ptr<TlsSession> session, TimePo
   }
   if (ended_) tls_->receive_end();
   tls_progressed();
+  continue_if_drained();
   if (failure_ != SocketStatus::ok) end_handshake();
   if (shaking_hands_) co_await write_point_.wait();
   co_return failure_;

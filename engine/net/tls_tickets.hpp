@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <sluice/tls.hpp>
+
 struct ssl_session_st;  // OpenSSL's SSL_SESSION: who only holds tickets need not know what is in them
 
 namespace sluice::net {
@@ -26,21 +28,13 @@ class TlsTickets {
   static constexpr std::size_t kMostTickets = 256;
   static constexpr std::size_t kMostOfOneOrigin = 64;
 
-  struct Counters {
-    std::uint64_t stored = 0;
-    std::uint64_t offered = 0;  ///< taken for a handshake
-    std::uint64_t resumed = 0;  ///< handshakes in which the server took one
-    std::uint64_t expired = 0;
-    std::uint64_t evicted = 0;  ///< for want of room
-  };
-
   void store(std::string_view origin, TicketPointer ticket);
   /// The newest ticket for an origin that can be used; none if there is none.
   TicketPointer take(std::string_view origin);
   void count_resumed() noexcept { ++counters_.resumed; }
 
   std::size_t size() const noexcept { return entries_.size(); }
-  const Counters& counters() const noexcept { return counters_; }
+  const TlsTicketStats& counters() const noexcept { return counters_; }
 
  private:
   struct Entry {
@@ -51,7 +45,7 @@ class TlsTickets {
   void make_room(std::string_view origin);
 
   std::vector<Entry> entries_;  // oldest first; few enough to be searched
-  Counters counters_;
+  TlsTicketStats counters_;
 };
 
 }  // namespace sluice::net

@@ -12,6 +12,7 @@
 #include <sluice/result.hpp>
 #include <sluice/shard.hpp>
 #include <sluice/task.hpp>
+#include <sluice/tls.hpp>
 
 namespace sluice {
 
@@ -111,6 +112,7 @@ class AsyncClient {
   void close();
   bool is_closed() const noexcept;
   PoolStats pool_stats() const;
+  TlsTicketStats tls_ticket_stats() const;
 
  private:
   std::shared_ptr<detail::ClientCore> core_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -109,6 +110,16 @@ class TlsContext {
   friend class detail::ClientCore;
   std::shared_ptr<const net::TlsConfiguration> configuration_;  // none: that of the process
 };
+
+/// The tickets with which connections of a client resume earlier ones.
+struct TlsTicketStats {
+  std::uint64_t stored = 0;
+  std::uint64_t offered = 0;  ///< taken for a handshake
+  std::uint64_t resumed = 0;  ///< handshakes in which the server took one
+  std::uint64_t expired = 0;
+  std::uint64_t evicted = 0;  ///< for want of room
+};
+static_assert(std::is_trivially_copyable_v<TlsTicketStats>);
 
 /// A certificate in words.
 class TlsCertificate {

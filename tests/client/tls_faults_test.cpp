@@ -283,16 +283,20 @@ TEST_F(TlsFaultsTest, AlertsInsteadOfAResponse) {
 
 TEST_F(TlsFaultsTest, RenegotiationIsRefused) {
   server_.version(TLS1_2_VERSION);
-  Peer peer(over_tls(server_, [](TlsConnection& tls) {
+  RequestLog log;
+  Peer peer(over_tls(server_, [&](TlsConnection& tls) {
     tls.read_request();
     SSL_renegotiate(tls.ssl());
     SSL_do_handshake(tls.ssl());
     tls.read(1);
-    tls.tcp().close();
+    const char* reason = ERR_reason_error_string(ERR_peek_error());
+    log.add({reason != nullptr ? reason : "none", ""});
   }));
   AsyncClient client(shard(), trusting());
   Error error = error_of(client, https_url(peer));
   EXPECT_TRUE(error.is_network_error() || error.is_protocol_error()) << error.what();
+  EXPECT_TRUE(eventually([&] { return log.size() == 1; }));
+  EXPECT_EQ(log.last().head, "no renegotiation");
   expect_works_afterwards(client);
 }
 

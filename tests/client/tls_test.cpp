@@ -504,6 +504,8 @@ TEST_F(TlsTest, LaterConnectionsResumeEarlierOnes) {
       EXPECT_EQ(response->tls()->subject(), "CN=test server");
       EXPECT_EQ(response->tls()->chain().size(), 1U);
     }
+    EXPECT_EQ(client.tls_ticket_stats().resumed, 3U);
+    EXPECT_EQ(client.tls_ticket_stats().offered, 3U);
     // The other name of the same server has no ticket, nor has another client.
     EXPECT_FALSE(get(client, https_url(peer, "/", "127.0.0.1")).value().tls()->resumed());
     AsyncClient other(shard(), trusting());
@@ -580,6 +582,22 @@ TEST_F(TlsTest, StreamsAndDiscards) {
     EXPECT_EQ(response.num_bytes_downloaded(), body.size());
   });
   EXPECT_EQ(client.pool_stats().opened, 1U);
+  expect_quiet(client);
+}
+
+TEST_F(TlsTest, HandshakesWhenTheBudgetIsUsedUp) {
+  ServerContext server(root_.issue());
+  const std::string body = patterned_bytes(5'000'000);
+  Peer peer(answering_over_tls(server, ok_response(body)));
+  AsyncClient client(shard(), trusting().receive_limits({.max_queued_bytes = 32 * 1024}).timeout(kPatience));
+  run([&]() -> Task<void> {
+    auto held = co_await client.stream(Method::Get, https_url(peer));
+    co_await sleep_for(50ms);  // until more than the budget waits for its reader
+    auto response = co_await client.get(https_url(peer)).as_result();
+    EXPECT_TRUE(response && response->content() == body);
+    co_await held.discard();
+    EXPECT_EQ(held.num_bytes_downloaded(), body.size());
+  });
   expect_quiet(client);
 }
 
