@@ -46,7 +46,7 @@ def exists(program):
 def add_machine_arguments(parser):
     parser.add_argument("--client-core", type=int, default=0)
     parser.add_argument("--origin-core", type=int, default=1)
-    parser.add_argument("--build-dir", type=Path, default=ROOT / "build/release")
+    parser.add_argument("--build-dir", type=lambda text: Path(text).resolve(), default=ROOT / "build/release")
     parser.add_argument("--no-build", action="store_true", help="use the programs of --build-dir as they are")
 
 
