@@ -352,7 +352,7 @@ std::string TlsSession::handshake_failure(unsigned long code) const {
   std::string_view first(first_bytes_.data(), first_byte_count_);
   constexpr char kHandshake = SSL3_RT_HANDSHAKE, kAlert = SSL3_RT_ALERT;
   if (first.starts_with("HTTP/")) return "the server speaks plain HTTP on this port, not TLS";
-  if (!first.starts_with(kHandshake) && !first.starts_with(kAlert))
+  if (!first.empty() && !first.starts_with(kHandshake) && !first.starts_with(kAlert))
     return "the server does not speak TLS on this port";
   return "the TLS handshake failed: " + in_words(code);
 }

@@ -346,6 +346,17 @@ TEST_F(TlsTest, NoCommonGround) {
   EXPECT_NE(error(only_h2, TlsOptions()).find("none of the protocols offered (ALPN)"), std::string::npos);
 }
 
+TEST_F(TlsTest, WhatIsLackingOnOurSideIsNotTheServersFault) {
+  ServerContext server(root_.issue());
+  Peer peer(answering_over_tls(server, ok_response()));
+  auto options = TlsOptions().minimum_version(TlsVersion::tls1_0).maximum_version(TlsVersion::tls1_1);
+  AsyncClient client(shard(), trusting(options.ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")));  // of TLS 1.2
+  Error error = error_of(client, https_url(peer));
+  EXPECT_EQ(kind_and_phase(error), "ConnectError in tls");
+  EXPECT_NE(std::string(error.what()).find("no ciphers available"), std::string::npos) << error.what();
+  expect_quiet(client);
+}
+
 TEST_F(TlsTest, OldVersionsOnRequest) {
   ServerContext server(root_.issue());
   for (int version : {TLS1_VERSION, TLS1_1_VERSION}) {

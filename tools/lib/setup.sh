@@ -21,7 +21,7 @@ build_packages=(
   libcli11-dev nlohmann-json3-dev libboost-dev libgtest-dev libbenchmark-dev libcurl4-openssl-dev
 )
 # What the tests need besides: the clang presets, and origins that are not ours.
-test_packages=('clang-14|clang' 'libclang-rt-14-dev|libclang-rt-dev' 'llvm-14|llvm' curl nginx-light nodejs)
+test_packages=('clang-14|clang' 'libclang-rt-14-dev|libclang-rt-dev' 'llvm-14|llvm' curl nginx-light nodejs openssl)
 
 # quietly <log> <command>...: the output goes to build/<log>, and is shown only when the command fails.
 quietly() {
