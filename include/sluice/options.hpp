@@ -73,8 +73,9 @@ struct ReceiveLimits {
   /// Received bytes that wait for their readers, over all connections of the client. At the limit each
   /// connection receives only what its reader asks for, and TCP holds the servers back.
   std::uint64_t max_queued_bytes = std::uint64_t{64} * 1024 * 1024;
-  std::uint32_t high_water_bytes = 512 * 1024;  ///< one connection stops receiving at so many unread bytes
-  std::uint32_t low_water_bytes = 128 * 1024;   ///< and goes on when no more than this is left
+  std::uint32_t high_water_bytes =
+      2 * 1024 * 1024;                         ///< one connection stops receiving at so many unread bytes
+  std::uint32_t low_water_bytes = 512 * 1024;  ///< and goes on when no more than this is left
 };
 static_assert(std::is_trivially_copyable_v<ReceiveLimits>);
 

@@ -24,7 +24,7 @@ struct BufferOptions {
   std::uint32_t size_bytes = 256 * 1024;  ///< bytes of each; memory is used as far as it is filled
   /// Data that the buffers which the kernel fills next hold together: a part of the processor's cache, so
   /// that bulk data does not pass through all the buffers there are.
-  std::uint32_t hot_bytes = 2 * 1024 * 1024;
+  std::uint32_t hot_bytes = 4 * 1024 * 1024;
 };
 
 /// The limits of one shard. Trivially copyable: may be written in place in an awaited expression.

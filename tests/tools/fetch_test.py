@@ -266,6 +266,13 @@ class Output(WithFetch):
         self.assertEqual(rows[4]["body_file"], str(folder / "4.body"))
         self.assertNotIn("body_file", rows[3])
 
+    def test_a_file_that_cannot_be_written(self):
+        folder = self.folder / "out"
+        (folder / "1.body").mkdir(parents=True)
+        rows = self.by_id([self.url + "/bytes/5", self.url + "/bytes/6"], "--body", "file", "--output-dir", folder)
+        self.assertEqual((rows[1]["error"]["type"], rows[1]["error"]["phase"]), ("OutputError", "output"))
+        self.assertEqual((folder / "2.body").read_text(), "012345")
+
     def test_files_that_cannot_be_written(self):
         list_file = self.folder / "list"
         list_file.write_text(self.url + "/bytes/1\n")

@@ -49,6 +49,27 @@ class Names(WithFolder):
         self.assertFails(self.get("-O", "-o", "x", self.url, code=2), 2, "two files")
 
 
+class Surroundings(WithFolder):
+    def test_closed_standard_descriptors(self):
+        url = self.url + "/bytes/5"
+        for closed in ([0], [0, 1], [0, 1, 2]):
+            with self.subTest(closed=closed):
+                close = lambda: [os.close(fd) for fd in closed]
+                result = subprocess.run([*SLUICE, "get", "-o", "file", url], cwd=self.folder, preexec_fn=close,
+                                        timeout=PATIENCE, check=False)
+                self.assertEqual((result.returncode, self.file.read_text()), (0, "01234"))
+        result = subprocess.run([*SLUICE, "get", url], preexec_fn=lambda: os.close(1), timeout=PATIENCE, check=False,
+                                stderr=subprocess.PIPE)
+        self.assertFails(result, 23, "")
+
+    def test_a_server_does_not_steer_the_terminal(self):
+        head = b"HTTP/1.1 200 \x9b1m\xc2\x9b\r\nX: \xc3\xa4\xe2\x80\x93\r\nContent-Length: 0\r\n\r\n"
+        url, _ = script_server(lambda connection: connection.sendall(head))
+        code, _, drawn = on_terminal("get", "-v", url)
+        self.assertEqual(code, 0)
+        self.assertIn(b"< HTTP/1.1 200 ?1m\xc2?\r\n< X: \xc3\xa4\xe2\x80\x93\r\n", drawn)
+
+
 class Redirects(WithFolder):
     def test_only_when_asked_for(self):
         url = self.url + "/redirect/3"
@@ -266,6 +287,21 @@ class Resume(WithFolder):
             self.fetch(18)
             self.assertNotIn("Range", self.server.requests[1])
             self.assertEqual((self.folder / "file.part").read_bytes(), self.server.body[:40000])
+
+    def test_a_rest_that_is_shorter_than_announced(self):
+        def script(connection):
+            connection.sendall(b'HTTP/1.1 206 x\r\nETag: "v"\r\nContent-Range: bytes 3-9/10\r\n'
+                               b"Content-Length: 2\r\n\r\nde")
+
+        url, _ = script_server(script)
+        (self.folder / "file.part").write_bytes(b"abc")
+        (self.folder / "file.part.info").write_text(f'{url}\n"v"\n')
+        self.assertFails(self.get("-C", "-", "-o", "file", url, code=18), 18, "5 of 10 bytes")
+        self.assertEqual(self.names(), ["file.part", "file.part.info"])
+
+    def test_what_may_hold_secrets_is_not_for_others(self):
+        self.fetch(18)
+        self.assertEqual((self.folder / "file.part.info").stat().st_mode & 0o777, 0o600)
 
     def test_another_url_starts_anew(self):
         self.fetch(18)

@@ -10,6 +10,8 @@
 #include <sluice/combinators.hpp>
 #include <sluice/time.hpp>
 
+#include "tools/command/failure.hpp"
+
 namespace sluice::command {
 namespace {
 
@@ -109,9 +111,13 @@ Task<void> FetchRun::perform(FetchJob job) {
 
 Task<void> FetchRun::make_request(FetchJob& job, FetchRow& row) {
   TimePoint start = Clock::now();
-  auto outcome = co_await with_timeout(plan_->max_time(), exchange(job, row));
+  try {
+    auto outcome = co_await with_timeout(plan_->max_time(), exchange(job, row));
+    if (!outcome) row.set_error(outcome.error());
+  } catch (const Failure& failure) {  // of the file for the body; others may still be written
+    row.set_error("OutputError", "output", failure.what());
+  }
   row.set_elapsed(Clock::now() - start);
-  if (!outcome) row.set_error(outcome.error());
 }
 
 Task<Result<void>> FetchRun::exchange(FetchJob& job, FetchRow& row) {

@@ -51,6 +51,19 @@ std::string head_of(const Request& request) {
   return text;
 }
 
+/// Shows a head to whoever watches. A server must not steer his terminal: control characters of eight bits
+/// (C1) become '?'. Those of seven cannot stand in a head.
+void show(std::string head) {
+  bool is_terminal = isatty(STDERR_FILENO) == 1;
+  for (std::size_t i = 0; is_terminal && i < head.size(); ++i) {
+    auto byte = static_cast<unsigned char>(head[i]);
+    auto before = static_cast<unsigned char>(i == 0 ? 0 : head[i - 1]);
+    bool continues = before >= 0x80 && before != 0xC2;  // a part of another character
+    if (byte >= 0x80 && byte <= 0x9F && !continues) head[i] = '?';
+  }
+  std::fputs(head.c_str(), stderr);
+}
+
 void describe_connection(const GetArguments& arguments, const Request& request) {
   std::string place = arguments.unix_socket.empty() ? std::string(request.url().raw_host()) + " port " +
                                                           std::to_string(request.url().effective_port())
@@ -85,11 +98,10 @@ Task<void> copy(BodyIterator<Chunk>& body, Output& output) {
 Task<StreamingResponse> exchange(AsyncClient& client, const Request& request, const GetArguments& arguments) {
   if (arguments.verbose) {
     describe_connection(arguments, request);
-    std::fputs(head_of(request).c_str(), stderr);
+    show(head_of(request));
   }
   StreamingResponse response = co_await client.send_streaming(request);
-  if (arguments.verbose)
-    std::fputs((describe_tls(response) + heads_of(response, "< ", "\n")).c_str(), stderr);
+  if (arguments.verbose) show(describe_tls(response) + heads_of(response, "< ", "\n"));
   co_return response;
 }
 
@@ -123,7 +135,8 @@ bool shows_progress(const GetArguments& arguments, const Output& output) {
 
 /// Writes the response to where it belongs.
 Task<void> deliver(StreamingResponse response, const GetArguments& arguments, Output& output,
-                   std::uint64_t before) {
+                   const Resume* resume) {
+  std::uint64_t before = resume != nullptr ? resume->size() : 0;
   if (arguments.include || arguments.head) output.write(heads_of(response, "", "\r\n"));
   auto body = arguments.compressed ? response.iter_bytes() : response.iter_raw();
   if (shows_progress(arguments, output)) {
@@ -132,6 +145,7 @@ Task<void> deliver(StreamingResponse response, const GetArguments& arguments, Ou
   } else {
     co_await copy(body, output);
   }
+  if (resume != nullptr) resume->check_whole(before + output.bytes());
   output.finish();
 }
 
@@ -154,7 +168,7 @@ Task<void> fetch(const GetArguments& arguments, BlockReader* input) {
   if (complete)
     output->finish();
   else
-    co_await deliver(std::move(response), arguments, *output, resume ? resume->size() : 0);
+    co_await deliver(std::move(response), arguments, *output, resume ? &*resume : nullptr);
   if (resume) resume->finished();
   if (!target.empty() && !arguments.silent) report_transfer(output->bytes(), Clock::now() - start);
 }

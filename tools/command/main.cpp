@@ -6,6 +6,8 @@
 #include <string>
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "tools/command/failure.hpp"
 #include "tools/command/fetch.hpp"
@@ -127,7 +129,8 @@ void add_load(CLI::App& app, LoadArguments& arguments) {
   add_tls(load, arguments.tls);
   load.add_flag("--keep", arguments.keep,
                 "Hold each body in memory until it is whole (default: throw it away as it comes)");
-  load.add_flag("--decode", arguments.decode, "Ask for compressed bodies, and undo the compression; with --keep");
+  load.add_flag("--decode", arguments.decode,
+                "Ask for compressed bodies, and undo the compression; with --keep");
   load.add_flag("--json", arguments.json, "Report as one JSON object");
   load.footer(
       "With -n and -d, whichever is reached first ends the load; so does ^C. Requests in flight at that time "
@@ -237,7 +240,18 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
+/// Descriptors 0 to 2 that are closed would become our files and sockets. Reading from such a one ends at
+/// once, writing to it fails.
+void occupy_standard_descriptors() {
+  int fd = 0;
+  do {
+    fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) close(fd);
+}
+
 int main(int argc, char** argv) {
+  occupy_standard_descriptors();
   std::signal(SIGPIPE, SIG_IGN);
   block_signals();
   return run(argc, argv);

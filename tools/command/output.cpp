@@ -44,6 +44,10 @@ Output::Output(const std::string& path, const std::string& temporary, std::uint6
   if (fd_ < 0) fail(errno);
   if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
     throw Failure(kWriteOutput, "'" + temporary + "' is being written by another process");
+  struct stat now {};
+  if (::fstat(fd_, &now) != 0) fail(errno);
+  if (static_cast<std::uint64_t>(now.st_size) < offset)
+    throw Failure(kWriteOutput, "'" + temporary + "' was changed by another process");
   if (::ftruncate(fd_, static_cast<off_t>(offset)) != 0 || ::lseek(fd_, 0, SEEK_END) < 0) fail(errno);
 }
 

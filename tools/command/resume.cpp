@@ -135,7 +135,7 @@ std::unique_ptr<Output> Resume::open(const ResponseBase& response) {
   return output;
 }
 
-void Resume::check_range(const ResponseBase& response) const {
+void Resume::check_range(const ResponseBase& response) {
   auto range = content_range_of(response);
   bool is_the_rest = size_ != 0 && range && range->first == size_ && range->last && range->whole &&
                      *range->last + 1 == *range->whole;
@@ -143,6 +143,13 @@ void Resume::check_range(const ResponseBase& response) const {
   bool is_the_version = !etag || !validator_.starts_with('"') || *etag == validator_;
   if (!is_the_rest || !is_the_version)
     throw Failure(kProtocol, "the server sent another part than the one that was asked for");
+  whole_size_ = range->whole;
+}
+
+void Resume::check_whole(std::uint64_t size) const {
+  if (whole_size_ && size != *whole_size_)
+    throw Failure(kPartial, "the server sent " + std::to_string(size) + " of " +
+                                std::to_string(*whole_size_) + " bytes");
 }
 
 void Resume::note_version(const ResponseBase& response) const {
@@ -152,6 +159,8 @@ void Resume::note_version(const ResponseBase& response) const {
     return;
   }
   std::ofstream info(info_, std::ios::trunc);
+  std::error_code ignored;
+  fs::permissions(info_, fs::perms::owner_read | fs::perms::owner_write, ignored);  // a URL may hold secrets
   info << url_ << '\n' << validator << '\n';
   if (!info.flush()) throw Failure(kWriteOutput, "cannot write to " + info_);
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <sluice/request.hpp>
@@ -33,12 +34,14 @@ class Resume {
   std::unique_ptr<Output> open(const ResponseBase& response);
   /// The bytes that were there before.
   std::uint64_t size() const noexcept { return size_; }
+  /// Whether a file of this size is what the server said the whole is.
+  void check_whole(std::uint64_t size) const;
   /// The file is there under its own name.
   void finished();
 
  private:
   void load();
-  void check_range(const ResponseBase& response) const;
+  void check_range(const ResponseBase& response);
   void note_version(const ResponseBase& response) const;
 
   std::string target_;
@@ -47,6 +50,7 @@ class Resume {
   std::string info_;
   std::string validator_;  // for If-Range; empty: what is there cannot be continued
   std::uint64_t size_ = 0;
+  std::optional<std::uint64_t> whole_size_;  // as the answer to a range says
 };
 
 }  // namespace sluice::command
