@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <sluice/combinators.hpp>
+#include <sluice/engine.hpp>
 
 #include "tests/support/shard_test.hpp"
 #include "tests/support/tls_peer.hpp"
@@ -624,6 +625,29 @@ TEST_F(TlsTest, ManyAtOnceWithFewConnections) {
   });
   EXPECT_LE(client.pool_stats().opened, 8U);
   expect_quiet(client);
+}
+
+TEST_F(TlsTest, OneContextForAllShards) {
+  ServerContext server(root_.issue());
+  Peer peer(over_tls(server, [](TlsConnection& tls) {
+    tls.read_request();
+    tls.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    tls.close_notify();
+  }));
+  TlsContext shared(TlsOptions().ca_file(root_.certificate()));
+  std::atomic<int> good{0};
+  EngineOptions options;
+  options.shards = 3;
+  Engine engine(options);
+  auto work = [&](Shard& own) -> Task<void> {
+    AsyncClient client(own, ClientOptions().tls(shared).timeout(kPatience));
+    for (int i = 0; i < 20; ++i) {
+      auto response = co_await client.get(https_url(peer)).as_result();
+      good += response && response->tls()->resumed() == (i != 0) ? 1 : 0;
+    }
+  };
+  engine.run_on_each(work);
+  EXPECT_EQ(good, 60);
 }
 
 TEST_F(TlsTest, SecretsAreLoggedOnRequest) {
