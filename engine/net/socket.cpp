@@ -19,8 +19,9 @@ namespace {
 // A body up to this size is copied behind the head, so that both leave in one plain send.
 constexpr std::size_t kJoinedBodyBytes = 8 * 1024;
 
-// What one receive may bring to a socket while its budget is used up.
-constexpr std::uint32_t kFrugalReceiveBytes = 16 * 1024;
+// What one receive may bring to a socket while its budget is used up: a copy of it fits into a class of
+// recycled memory.
+constexpr std::uint32_t kFrugalReceiveBytes = 16 * 1024 - sizeof(ring::Buffer);
 constexpr std::uint32_t kWholeBuffer = 0;  // as io_uring says it
 constexpr std::uint64_t kLargestDiscardBytes = std::uint64_t{1} << 30;
 
