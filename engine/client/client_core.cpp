@@ -46,6 +46,13 @@ ClientCore::ClientCore(ring::Loop& loop, const ClientOptions& options)
       connector_(loop, receive_budget_, std::make_unique<net::HostsFileResolver>(), options.unix_socket_,
                  options.tls_.configuration_) {}
 
+void ClientCore::close() {
+  if (pool_.closed()) return connector_.abort();
+  ring::Activation activation(pool_.loop());  // whom this wakes runs when the shard does
+  pool_.close();
+  connector_.abort();
+}
+
 // ---- what a request means
 
 Request ClientCore::build(const ClientOptions& options, Method method, std::string_view url) {

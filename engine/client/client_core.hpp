@@ -31,10 +31,8 @@ class ClientCore {
   static Task<Result<Response>> send(std::shared_ptr<ClientCore> core, Request request);
   static Task<Result<StreamingResponse>> stream(std::shared_ptr<ClientCore> core, Request request);
 
-  void close() {
-    pool_.close();
-    connector_.abort();
-  }
+  /// Ends the requests in flight; also while their shard does not run.
+  void close();
   const http::Pool& pool() const noexcept { return pool_; }
   const TlsTicketStats& tls_ticket_stats() const noexcept { return connector_.tickets().counters(); }
 

@@ -121,6 +121,8 @@ void StreamState::throw_away() {
 }
 
 Task<Result<void>> StreamState::discard(Pointer self) {
+  if (self->exchange_.reader_waits())
+    co_return Error(ErrorKind::stream_consumed, Phase::body, "another task is reading the body");
   self->consumed_ = true;
   for (;;) {
     if (!self->abandoned_) self->throw_away();

@@ -33,9 +33,16 @@ void Upload::start(net::Socket& socket, detail::String head, Duration timeout) {
   socket_ = &socket;
   head_ = std::move(head);
   timeout_ = timeout;
-  socket.begin_writes();
+  socket.begin_writes(*this);
   task_ = run();
   task_.start(ended_);
+}
+
+/// Nothing can be sent any more, and nobody will ask for it.
+void Upload::socket_goes() noexcept {
+  socket_ = nullptr;
+  continue_timer_.disarm();
+  task_.reset();
 }
 
 bool Upload::complete() const noexcept {

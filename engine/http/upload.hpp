@@ -24,7 +24,7 @@ namespace sluice::http {
 /// destroying it stops it, and with it the body's generator, wherever it is.
 ///
 /// Pace: one piece at a time; the next is asked for when the kernel has taken the one before.
-class Upload : public detail::Recycled {
+class Upload final : public detail::Recycled, private net::Socket::WriterOfSeries {
  public:
   /// What is sent one after the other.
   using Part = std::variant<detail::SharedBytes, net::File>;
@@ -64,6 +64,7 @@ class Upload : public detail::Recycled {
   Upload(Parts parts, Generator<Chunk> generator, std::optional<std::uint64_t> length,
          bool generated) noexcept;
 
+  void socket_goes() noexcept override;
   Task<void> run();
   Task<bool> written();
   Task<void> wait_for_continue();

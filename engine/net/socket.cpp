@@ -79,7 +79,16 @@ Socket::Pointer Socket::adopt(ring::Loop& loop, ReceiveBudget& budget, Fd fd) {
 
 // ---- letting go
 
+/// Frames may outlive the socket, and its shard.
+void Socket::leave_users() noexcept {
+  if (writer_of_series_ != nullptr) std::exchange(writer_of_series_, nullptr)->socket_goes();
+  if (reading_ == nullptr) return;
+  reading_->socket_ = nullptr;
+  reader_left();
+}
+
 void Socket::retire() {
+  leave_users();
   retiring_ = true;
   idle_watcher_ = nullptr;
   drop_received();
@@ -286,6 +295,7 @@ void Socket::stop_writing() {
 
 void Socket::end_writes() {
   more_to_write_ = false;
+  writer_of_series_ = nullptr;
   if (!writing_) start_read_clock();
 }
 
@@ -475,6 +485,7 @@ void Socket::start_to_discard() {
 }
 
 void Socket::reader_left() noexcept {
+  reading_ = nullptr;
   if (expects_reply_) loop_->receiver_served();
   read_deadline_ = kNever;
   if (discard_wanted_bytes_ == 0) return;

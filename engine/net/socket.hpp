@@ -75,6 +75,15 @@ class Socket : public detail::Recycled {
     ~IdleWatcher() = default;
   };
 
+  /// Who makes a series of writes; told when the socket goes before end_writes(), with its shard for example.
+  class WriterOfSeries {
+   public:
+    virtual void socket_goes() noexcept = 0;
+
+   protected:
+    ~WriterOfSeries() = default;
+  };
+
   /// A socket that is not connected yet. The budget must outlive the pointer.
   static Pointer make(ring::Loop& loop, ReceiveBudget& budget);
   /// A connected socket, from accept(2); receiving starts.
@@ -99,7 +108,10 @@ class Socket : public detail::Recycled {
   void stop_writing();
   /// Between these two, writes belong together: the time for reading starts when the last one is done, and no
   /// time runs between one and the next.
-  void begin_writes() noexcept { more_to_write_ = true; }
+  void begin_writes(WriterOfSeries& writer) noexcept {
+    more_to_write_ = true;
+    writer_of_series_ = &writer;
+  }
   void end_writes();
   bool writing() const noexcept { return writing_; }
   /// errno of the write that failed, 0 if none did. A peer may still answer then, so reading goes on.
@@ -130,26 +142,27 @@ class Socket : public detail::Recycled {
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> reader) {
       wait_.await_suspend(reader);
-      waiting_ = true;
+      socket_->reading_ = this;
       socket_->reader_waits(timeout_, expected_bytes_, discard_bytes_);
     }
     ReadOutcome await_resume() {
       stop_waiting();
       wait_.await_resume();
-      return socket_->take_input();
+      return socket_ != nullptr ? socket_->take_input() : ReadOutcome{SocketStatus::failed};
     }
 
    private:
+    friend class Socket;
     void stop_waiting() noexcept {
-      if (std::exchange(waiting_, false)) socket_->reader_left();
+      bool waits = socket_ != nullptr && socket_->reading_ == this;
+      if (waits) socket_->reader_left();
     }
 
-    Socket* socket_;
+    Socket* socket_;  // none once it has retired
     Duration timeout_;
     std::uint64_t expected_bytes_;
     std::uint64_t discard_bytes_;
     detail::WaitPoint::Awaiter wait_;
-    bool waiting_ = false;
   };
   /// Waits for bytes, FIN, an error, or until `timeout` has passed; while a write is under way, its deadline
   /// counts and the time for reading starts when it is done. `expected_bytes`: that will certainly come, if
@@ -163,7 +176,8 @@ class Socket : public detail::Recycled {
   ReadAwaiter discard(std::uint64_t bytes, Duration timeout) noexcept {
     return ReadAwaiter(*this, timeout, bytes, bytes);
   }
-  bool has_reader() const noexcept { return read_point_.has_waiter(); }
+  /// A task is in read() or discard(): it waits, or has been woken and has not run yet.
+  bool has_reader() const noexcept { return reading_ != nullptr; }
   bool can_discard() const noexcept { return tcp_ && tls_ == nullptr; }
   /// The bytes that were read last have been used up: they no longer count in the budget. So does the next
   /// read().
@@ -222,6 +236,7 @@ class Socket : public detail::Recycled {
   Socket(ring::Loop& loop, ReceiveBudget& budget, Fd fd);
   ~Socket();
 
+  void leave_users() noexcept;
   void retire();
   void free_if_quiet();
 
@@ -282,6 +297,8 @@ class Socket : public detail::Recycled {
   BudgetMember budget_member_;
   FullCheck full_check_;
   Deadline deadline_;
+  ReadAwaiter* reading_ = nullptr;
+  WriterOfSeries* writer_of_series_ = nullptr;
   detail::WaitPoint read_point_;
   detail::WaitPoint write_point_;
   ring::LeaseQueue received_;

@@ -147,7 +147,10 @@ TEST_F(SocketWriteTest, NoTimeRunsBetweenTheWritesOfASeries) {
   Peer peer([](PeerConnection& connection) { connection.ending.wait(); });
   run([&]() -> Task<void> {
     Socket::Pointer socket = co_await connected(peer);
-    socket->begin_writes();
+    struct Writer final : Socket::WriterOfSeries {
+      void socket_goes() noexcept override {}
+    } writer;
+    socket->begin_writes(writer);
     TimePoint start = Clock::now();
     auto writing = [](Socket& its_socket) -> Task<void> {
       for (int i = 0; i < 3; ++i) {
@@ -166,7 +169,8 @@ TEST_F(SocketWriteTest, NoTimeRunsBetweenTheWritesOfASeries) {
   expect_sockets(0);
 }
 
-// The kernel asks for more only when a third of its queue is free, which takes this peer longer than the timeout.
+// The kernel asks for more only when a third of its queue is free, which takes this peer longer than the
+// timeout.
 TEST_F(SocketWriteTest, ASlowPeerThatMovesIsNotLate) {
   constexpr std::size_t kTotal = 6'000'000;
   Peer peer([](PeerConnection& connection) {

@@ -187,6 +187,31 @@ TEST_F(ShardThreadsTest, StreamingResponsesMayOutliveTheirShard) {
   }
 }
 
+TEST_F(ShardThreadsTest, FramesThatWaitMayOutliveTheirShard) {
+  Peer peer(Peer::silent());
+  auto statuses = [](AsyncClient& client, std::string url, bool uploads) -> Generator<int> {
+    auto endless = []() -> Generator<Chunk> {
+      for (;;) co_yield Chunk(std::string_view("more"));
+    };
+    auto request = client.put(url).timeout(kNoTimeout);
+    if (uploads) request.body(endless());
+    auto response = co_await std::move(request);
+    co_yield response.status();
+  };
+  for (bool uploads : {false, true}) {
+    Generator<int> kept;
+    {
+      Shard own;
+      AsyncClient client(own);
+      kept = statuses(client, peer.url(), uploads);
+      auto ask = [&]() -> Task<void> { (void)co_await kept.next(); };
+      auto give_up = [&]() -> Task<void> { co_await when_any(ask(), sleep_for(20ms)); };
+      own.block_on(give_up());
+    }
+    kept.reset();
+  }
+}
+
 TEST_F(ShardThreadsTest, CoroutinesOutsideOfAShardDieWithASentence) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(AsyncClient client, "outside of a shard");

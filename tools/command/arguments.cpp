@@ -87,7 +87,10 @@ void apply_headers(Request& request, const std::vector<std::string>& arguments) 
 }
 
 std::string complete_url(const std::string& argument) {
-  return argument.find("://") == std::string::npos ? "http://" + argument : argument;
+  std::size_t scheme_end = argument.find("://");
+  bool has_scheme =
+      scheme_end != std::string::npos && scheme_end < argument.find_first_of("/?#", 0) && scheme_end != 0;
+  return has_scheme ? argument : "http://" + argument;
 }
 
 }  // namespace sluice::command

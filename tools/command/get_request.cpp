@@ -66,8 +66,7 @@ Generator<Chunk> chunks_of(BlockReader& input) {
 const std::string& checked_file(const std::string& path) {
   std::error_code error;
   bool regular = std::filesystem::is_regular_file(path, error);
-  std::ifstream file(path);
-  if (regular && file) return path;
+  if (regular && std::ifstream(path)) return path;
   throw Failure(kReadInput,
                 "cannot read '" + path + "': " + (regular ? std::strerror(errno) : "it is no file"));
 }
