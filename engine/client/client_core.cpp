@@ -129,15 +129,15 @@ Timeout ClientCore::timeout_of(const Request& request) const {
 // ---- sending
 
 Task<Result<Response>> ClientCore::send(std::shared_ptr<ClientCore> core, Request request) {
-  bool follow = core->follows(request);
-  return follow ? send_and_follow(std::move(core), std::move(request))
-                : send_once(std::move(core), std::move(request));
+  bool follows = core->follows(request);
+  return follows ? follow(std::move(core), std::move(request), &send_once)
+                 : send_once(std::move(core), std::move(request));
 }
 
 Task<Result<StreamingResponse>> ClientCore::stream(std::shared_ptr<ClientCore> core, Request request) {
-  bool follow = core->follows(request);
-  return follow ? stream_and_follow(std::move(core), std::move(request))
-                : stream_once(std::move(core), std::move(request));
+  bool follows = core->follows(request);
+  return follows ? follow(std::move(core), std::move(request), &stream_once)
+                 : stream_once(std::move(core), std::move(request));
 }
 
 Task<Result<Response>> ClientCore::send_once(std::shared_ptr<ClientCore> core, Request request) {
@@ -246,27 +246,22 @@ Task<void> skip_body(StreamState::Pointer stream) {
 
 }  // namespace
 
-Task<Result<Response>> ClientCore::send_and_follow(std::shared_ptr<ClientCore> core, Request request) {
-  std::vector<Response> history;
-  for (;;) {
-    Result<Response> response = co_await send_once(core, std::move(request));
-    if (!response) co_return response;
-    ResponseState& state = *response->state_;
-    if (!asks_for_more(state)) {
-      end_redirects(state, std::move(history));
-      co_return response;
-    }
-    if (auto turned = core->turn_to_next(request, state, history); !turned)
-      co_return std::move(turned).error();
-    history.push_back(*std::move(response));
-  }
+Task<Response> ClientCore::pass_by(Response response) {
+  co_return response;
 }
 
-Task<Result<StreamingResponse>> ClientCore::stream_and_follow(std::shared_ptr<ClientCore> core,
-                                                              Request request) {
+Task<Response> ClientCore::pass_by(StreamingResponse response) {
+  co_await skip_body(response.stream_);
+  std::unique_ptr<ResponseState, ResponseStateDeleter> kept(new ResponseState(std::move(*response.state_)));
+  co_return Response(std::move(kept));
+}
+
+template <class AnyResponse>
+Task<Result<AnyResponse>> ClientCore::follow(std::shared_ptr<ClientCore> core, Request request,
+                                             SendOnce<AnyResponse> send) {
   std::vector<Response> history;
   for (;;) {
-    Result<StreamingResponse> response = co_await stream_once(core, std::move(request));
+    Result<AnyResponse> response = co_await send(core, std::move(request));
     if (!response) co_return response;
     ResponseState& state = *response->state_;
     if (!asks_for_more(state)) {
@@ -275,9 +270,7 @@ Task<Result<StreamingResponse>> ClientCore::stream_and_follow(std::shared_ptr<Cl
     }
     if (auto turned = core->turn_to_next(request, state, history); !turned)
       co_return std::move(turned).error();
-    co_await skip_body(response->stream_);
-    std::unique_ptr<ResponseState, ResponseStateDeleter> kept(new ResponseState(std::move(state)));
-    history.push_back(Response(std::move(kept)));
+    history.push_back(co_await pass_by(*std::move(response)));
   }
 }
 

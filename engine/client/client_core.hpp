@@ -45,8 +45,14 @@ class ClientCore {
 
   static Task<Result<Response>> send_once(std::shared_ptr<ClientCore> core, Request request);
   static Task<Result<StreamingResponse>> stream_once(std::shared_ptr<ClientCore> core, Request request);
-  static Task<Result<Response>> send_and_follow(std::shared_ptr<ClientCore> core, Request request);
-  static Task<Result<StreamingResponse>> stream_and_follow(std::shared_ptr<ClientCore> core, Request request);
+  template <class AnyResponse>
+  using SendOnce = Task<Result<AnyResponse>> (*)(std::shared_ptr<ClientCore> core, Request request);
+  template <class AnyResponse>
+  static Task<Result<AnyResponse>> follow(std::shared_ptr<ClientCore> core, Request request,
+                                          SendOnce<AnyResponse> send);
+  /// What stays of a redirect when the next request is made.
+  static Task<Response> pass_by(Response response);
+  static Task<Response> pass_by(StreamingResponse response);
   bool follows(const Request& request) const {
     return request.follow_redirects_.value_or(options_.follow_redirects_);
   }

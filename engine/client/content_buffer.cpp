@@ -12,8 +12,6 @@ namespace {
 // much.
 constexpr std::uint64_t kTrustedAnnouncementBytes = 1024 * 1024;
 
-}  // namespace
-
 wire::DecoderLimits decoder_limits(const ReceiveLimits& limits) {
   wire::DecoderLimits result;
   result.max_layers = limits.max_content_codings;
@@ -22,17 +20,22 @@ wire::DecoderLimits decoder_limits(const ReceiveLimits& limits) {
   return result;
 }
 
+}  // namespace
+
+std::optional<wire::ContentDecoder> decoder_for(const Headers& headers, const ReceiveLimits& limits) {
+  std::optional<wire::ContentDecoder> decoder;
+  if (headers.contains("content-encoding")) decoder.emplace(headers, decoder_limits(limits));
+  if (decoder && decoder->identity()) decoder.reset();
+  return decoder;
+}
+
 ContentFault fault_of(const wire::ContentDecoder& decoder) {
   return {decoder.limit_reached() ? ErrorKind::limit_exceeded : ErrorKind::decoding_error,
           std::string(decoder.failure()), std::string(decoder.library_code())};
 }
 
 ContentBuffer::ContentBuffer(String& content, const Headers& headers, const ReceiveLimits& limits)
-    : content_(content), max_bytes_(limits.max_buffered_body_bytes) {
-  if (!headers.contains("content-encoding")) return;
-  decoder_.emplace(headers, decoder_limits(limits));
-  if (decoder_->identity()) decoder_.reset();
-}
+    : content_(content), max_bytes_(limits.max_buffered_body_bytes), decoder_(decoder_for(headers, limits)) {}
 
 void ContentBuffer::expect(std::uint64_t bytes) {
   content_.reserve(std::min({bytes, max_bytes_, kTrustedAnnouncementBytes}));

@@ -22,7 +22,8 @@ struct ContentFault {
   std::string library_code;
 };
 
-wire::DecoderLimits decoder_limits(const ReceiveLimits& limits);
+/// What undoes the content codings of a body; none if it has none.
+std::optional<wire::ContentDecoder> decoder_for(const Headers& headers, const ReceiveLimits& limits);
 /// After the decoder failed.
 ContentFault fault_of(const wire::ContentDecoder& decoder);
 

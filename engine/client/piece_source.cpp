@@ -60,9 +60,7 @@ template struct PieceSourceUse<std::string_view>;
 std::optional<Error> DecodedBytes::claim() {
   from_content_ = stream_->response().content_read;
   if (from_content_) return std::nullopt;
-  const Headers& headers = stream_->response().head.headers;
-  if (headers.contains("content-encoding")) decoder_.emplace(headers, decoder_limits(stream_->limits()));
-  if (decoder_ && decoder_->identity()) decoder_.reset();
+  decoder_ = decoder_for(stream_->response().head.headers, stream_->limits());
   return stream_->claim();
 }
 

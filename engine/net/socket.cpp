@@ -250,7 +250,7 @@ void Socket::continue_file() {
   std::uint64_t before = bytes_sent_;
   FileTransfer::Step step = transfer_->next(fd_.number(), bytes_sent_);
   // The peer's time runs anew when it has taken something, and when it was the disk that was waited for.
-  if (bytes_sent_ != before || write_deadline_ == kNever) restart_write_clock();
+  if (bytes_sent_ != before || write_deadline_ == kNever) start_write_clock(loop_->now());
   switch (step) {
     case FileTransfer::Step::done:
       return end_write(0);
@@ -278,13 +278,9 @@ void Socket::file_step_done(int result) {
   if (result > 0 && transfer_->step() == FileTransfer::Step::send) {
     transfer_->sent(static_cast<std::size_t>(result));
     bytes_sent_ += static_cast<std::uint64_t>(result);
-    restart_write_clock();
+    start_write_clock(loop_->now());
   }
   continue_file();
-}
-
-void Socket::restart_write_clock() {
-  start_write_clock(loop_->now());
 }
 
 void Socket::stop_writing() {

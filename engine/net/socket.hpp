@@ -264,7 +264,6 @@ class Socket : public detail::Recycled {
   void part_sent(int result);
   void continue_file();
   void file_step_done(int result);
-  void restart_write_clock();
   void end_write(int error);
   void start_read_clock();
   void fail(SocketStatus status, int code);

@@ -79,7 +79,7 @@ void Socket::records_sent(int result) {
   if (result > 0) {
     bytes_sent_ += static_cast<std::uint64_t>(result);
     tls_->output_sent(static_cast<std::size_t>(result));
-    if (writing_) restart_write_clock();
+    if (writing_) start_write_clock(loop_->now());
   }
   bool broken = result < 0 && result != -EINTR && result != -EAGAIN;
   if (writing_ && (stopping_ || broken)) return end_write(stopping_ ? ECANCELED : -result);

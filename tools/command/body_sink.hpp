@@ -25,7 +25,6 @@ class BodySink {
   bool takes_nothing() const;
   /// The body is whole: puts it into the row, or the file in its place.
   void finish(FetchRow& row);
-  std::uint64_t bytes() const noexcept { return bytes_; }
 
  private:
   const FetchPlan* plan_;
